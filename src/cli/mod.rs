@@ -1,0 +1,65 @@
+//! The command line: thin, over the same functions as the controller.
+
+pub mod crds;
+pub mod files;
+pub mod plan;
+pub mod run;
+pub mod validate;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Shared hosting for municipalities: reads requests, says what they come to, and makes it so.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    after_help = "Exit codes: 0 fine, 1 refused or findings, 2 wrong usage or a file or the cluster could not be read."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the controller.
+    Run(run::Run),
+    /// Check files: what is wrong, where, and what to write instead.
+    Validate(validate::Validate),
+    /// Say what files would create, change or refuse, without a cluster.
+    Plan(plan::PlanArgs),
+    /// Print the custom resource definitions of this release.
+    Crds(crds::Crds),
+    /// Take the operator's finalizers off before it is uninstalled; nothing else is touched.
+    Release(run::Release),
+}
+
+/// Nothing to complain about.
+pub const FINE: u8 = 0;
+/// Something was refused or found.
+pub const REFUSED: u8 = 1;
+/// Wrong usage, or something could not be read.
+pub const TROUBLE: u8 = 2;
+
+impl Cli {
+    /// Runs the command; its exit code says how it ended.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let result: Result<u8> = match self.command {
+            Command::Run(args) => args.run(),
+            Command::Validate(args) => args.run(),
+            Command::Plan(args) => args.run(),
+            Command::Crds(args) => args.run(),
+            Command::Release(args) => args.run(),
+        };
+        match result {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => {
+                eprintln!("kopnams: {error:#}");
+                ExitCode::from(TROUBLE)
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Making one namespace what it shall be: the namespace first, then its guard rails, then pruning.
+
+use super::Context;
+use super::error::ReconcileError;
+use crate::apply::ApplyError;
+use crate::desired::{DesiredSet, Kind, Object, Seals};
+use crate::live::{Change, DeedKey};
+use crate::plan::{Plan, Step, plan};
+use crate::policy::Reason;
+use crate::status::summarise::Rails;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What came of it.
+pub struct Outcome {
+    /// How far the guard rails are.
+    pub rails: Rails,
+    /// The tenant's UUID, once the namespace is the operator's.
+    pub tenant_id: Option<String>,
+    /// What somebody else had changed or taken away and was put right.
+    pub repaired: Vec<(Kind, String)>,
+    /// Why it is not finished, if it is to be tried again.
+    pub error: Option<ReconcileError>,
+}
+
+/// Who a namespace is for, and how its desired set is made once its tenant id and seals are known.
+pub struct Space<'a> {
+    /// The namespace's name.
+    pub name: &'a str,
+    /// A tenant id that the request remembers, for a namespace that was lost.
+    pub remembered: Option<&'a str>,
+    /// The grant as it is to stand on the namespace; none for a home.
+    pub grant: Option<&'a str>,
+    /// Makes the desired set.
+    pub build: &'a (dyn Fn(&str, &Seals) -> DesiredSet + Sync),
+}
+
+enum Start {
+    Make(DeedKey, String),
+    Keep(DeedKey, String),
+    Stop(Rails),
+}
+
+/// Makes a namespace and everything in it what it shall be.
+pub async fn converge(ctx: &Context, space: Space<'_>) -> Outcome {
+    let (key, tenant_id) = match begin(ctx, &space) {
+        Start::Stop(rails) => {
+            return Outcome { rails, tenant_id: None, repaired: Vec::new(), error: None };
+        }
+        Start::Keep(key, tenant_id) | Start::Make(key, tenant_id) => (key, tenant_id),
+    };
+    let seals = key.seals(space.name, &tenant_id, space.grant);
+    let desired = (space.build)(&tenant_id, &seals);
+    let todo = plan(&desired, ctx.world().index.view(space.name));
+    let drifted = todo.drifted.clone();
+    let failure = execute(ctx, space.name, &todo).await.err();
+    let left = plan(&desired, ctx.world().index.view(space.name));
+    let rails = match &failure {
+        None if left.is_empty() => Rails::Live,
+        None if left.waiting > 0 => Rails::Terminating,
+        None | Some(ApplyError::Fenced | ApplyError::Conflict | ApplyError::Gone) => Rails::Pending,
+        Some(ApplyError::NamespaceTerminating) => Rails::Terminating,
+        Some(error) => Rails::Failed(error.to_string()),
+    };
+    if failure.is_none() && !drifted.is_empty() {
+        ctx.metrics.repaired(&drifted);
+    }
+    let made = ctx.world().deed(space.name).map(|deed| deed.tenant_id);
+    let repaired = if rails == Rails::Live { drifted } else { Vec::new() };
+    // Something came between: what is left is looked at again soon, without waiting for an event.
+    let unfinished = failure.is_none() && !left.is_empty() && left.waiting == 0;
+    let error = failure.or(unfinished.then_some(ApplyError::Conflict)).map(ReconcileError::from);
+    Outcome { rails, tenant_id: made, repaired, error }
+}
+
+/// Whose namespace is it? Without a valid deed nothing is touched.
+fn begin(ctx: &Context, space: &Space<'_>) -> Start {
+    let world = ctx.world();
+    let Some(key) = world.deed_key.clone() else {
+        let message = "the Secret kopnams-deed-key is missing while namespaces carry deeds made with it; no namespace is written until a platform admin restores the Secret";
+        return Start::Stop(Rails::Stopped(Reason::DeedKeyLost, message.into()));
+    };
+    let Some(found) = world.index.namespace(space.name) else {
+        let tenant_id = space.remembered.map_or_else(|| Uuid::new_v4().to_string(), ToString::to_string);
+        return Start::Make(key, tenant_id);
+    };
+    if found.entry.terminating {
+        return Start::Stop(Rails::Terminating);
+    }
+    match world.deed(space.name) {
+        Some(deed) => Start::Keep(key, deed.tenant_id),
+        None => {
+            let message = format!("the namespace `{}` exists and was not made by kopnams; it is left untouched", space.name);
+            Start::Stop(Rails::Stopped(Reason::NamespaceConflict, message))
+        }
+    }
+}
+
+/// Carries a plan out. Independent guard rails go on when one fails; nothing is pruned then.
+async fn execute(ctx: &Context, namespace: &str, todo: &Plan) -> Result<(), ApplyError> {
+    if let Some(step) = &todo.namespace {
+        run(ctx, namespace, step).await?;
+    }
+    let mut guards: FuturesUnordered<_> = todo.guards.iter().map(|step| run(ctx, namespace, step)).collect();
+    let mut first = None;
+    while let Some(done) = guards.next().await {
+        if let Err(error) = done {
+            first.get_or_insert(error);
+        }
+    }
+    if let Some(error) = first {
+        return Err(error);
+    }
+    for step in &todo.prune {
+        run(ctx, namespace, step).await?;
+    }
+    Ok(())
+}
+
+async fn run(ctx: &Context, namespace: &str, step: &Step) -> Result<(), ApplyError> {
+    let written = match step {
+        Step::Create(object @ Object::Namespace(_)) => match ctx.writer.create(object).await {
+            Err(ApplyError::Conflict) => return look(ctx, namespace).await,
+            other => other.map(Some),
+        },
+        Step::Create(object) => ctx.writer.create(object).await.map(Some),
+        Step::Replace(object) => ctx.writer.replace(object).await.map(Some),
+        Step::Delete { kind, name, uid } => ctx.writer.delete(*kind, namespace, name, *uid).await.map(|()| None),
+    };
+    ctx.metrics.wrote(step, written.as_ref().err());
+    match written? {
+        Some(object) => {
+            ctx.world().index.observe(&object);
+        }
+        None => ctx.world().index.forget_deleted(step.kind(), namespace, step.name()),
+    }
+    Ok(())
+}
+
+/// A namespace of that name exists already: one look tells whose it is, and the next turn goes by that.
+async fn look(ctx: &Context, name: &str) -> Result<(), ApplyError> {
+    if let Some(found) = ctx.writer.look_at_namespace(name).await? {
+        super::intake::change(ctx, |world| {
+            if world.index.observe(&Object::Namespace(found)) == Change::Some {
+                world.namespace_changed(name);
+            }
+        });
+    }
+    Err(ApplyError::Conflict)
+}
+
+/// The longest that anything rests without being looked at again, in memory only.
+pub const RESYNC: Duration = Duration::from_mins(10);

@@ -1,0 +1,227 @@
+//! Intake: watch events go into the world, and what follows from them into the queue.
+
+use super::Context;
+use super::world::{Store, World, key_of, stand_in};
+use crate::desired::Kind;
+use crate::live::index::Source;
+use crate::live::{Change, watch};
+use crate::policy::Concern;
+use crate::request::names::PLATFORM;
+use crate::request::{DataClass, HostedSystem, Municipality, MunicipalityApp, Platform};
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher::Event;
+use serde::de::DeserializeOwned;
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Every store that is watched.
+#[must_use]
+pub fn stores() -> Vec<Store> {
+    let custom = ["platforms", "dataclasses", "hostedsystems", "municipalities", "municipalityapps"].map(Store::Custom);
+    let live = Kind::ALL.map(|kind| Store::Live(Source::Kind(kind)));
+    custom.into_iter().chain(live).chain([Store::Live(Source::Claims)]).collect()
+}
+
+/// Starts every watch.
+pub fn start(ctx: &Arc<Context>) {
+    for kind in Kind::ALL {
+        tokio::spawn(objects(Arc::clone(ctx), kind));
+    }
+    tokio::spawn(claims(Arc::clone(ctx)));
+    tokio::spawn(custom::<Platform>(Arc::clone(ctx), "platforms"));
+    tokio::spawn(custom::<DataClass>(Arc::clone(ctx), "dataclasses"));
+    tokio::spawn(custom::<HostedSystem>(Arc::clone(ctx), "hostedsystems"));
+    tokio::spawn(custom::<Municipality>(Arc::clone(ctx), "municipalities"));
+    tokio::spawn(custom::<MunicipalityApp>(Arc::clone(ctx), "municipalityapps"));
+}
+
+/// Changes the world and queues what follows.
+pub fn change(ctx: &Context, change: impl FnOnce(&mut World)) {
+    let keys = {
+        let mut world = ctx.world();
+        change(&mut world);
+        world.settle(Timestamp::now())
+    };
+    for key in keys {
+        ctx.queue.push(key);
+    }
+}
+
+async fn objects(ctx: Arc<Context>, kind: Kind) {
+    let source = Source::Kind(kind);
+    let mut events = watch::objects(&ctx.client, kind);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => change(&ctx, |world| match event {
+                Event::Init => world.index.begin(source),
+                Event::Apply(object) | Event::InitApply(object) => {
+                    if world.index.observe(&object) == Change::Some {
+                        world.namespace_changed(object.namespace());
+                    }
+                }
+                Event::Delete(object) => {
+                    let uid = object.meta().uid.clone().unwrap_or_default();
+                    if world.index.forget(kind, object.namespace(), object.name(), &uid) == Change::Some {
+                        world.namespace_changed(object.namespace());
+                    }
+                }
+                Event::InitDone => {
+                    for namespace in world.index.finish(source) {
+                        world.namespace_changed(&namespace);
+                    }
+                    world.listed(Store::Live(source));
+                }
+            }),
+            Err(error) => ctx.metrics.watch_failed(kind.as_str(), &error),
+        }
+    }
+}
+
+async fn claims(ctx: Arc<Context>) {
+    let mut events = watch::claims(&ctx.client);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => change(&ctx, |world| match event {
+                Event::Init => world.index.begin(Source::Claims),
+                Event::Apply(claim) | Event::InitApply(claim) => {
+                    world.index.observe_claim(&claim.namespace().unwrap_or_default(), &claim.name_any());
+                }
+                Event::Delete(claim) => {
+                    let namespace = claim.namespace().unwrap_or_default();
+                    world.index.forget_claim(&namespace, &claim.name_any());
+                    world.namespace_changed(&namespace);
+                }
+                Event::InitDone => {
+                    for namespace in world.index.finish(Source::Claims) {
+                        world.namespace_changed(&namespace);
+                    }
+                    world.listed(Store::Live(Source::Claims));
+                }
+            }),
+            Err(error) => ctx.metrics.watch_failed("PersistentVolumeClaim", &error),
+        }
+    }
+}
+
+/// How a custom resource gets into the world and out of it.
+trait Custom: kube::Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static {
+    fn enter(self, world: &mut World);
+    fn leave(world: &mut World, namespace: &str, name: &str);
+    fn unreadable(world: &mut World, invalid: kube::core::error_boundary::InvalidObject);
+}
+
+async fn custom<K: Custom>(ctx: Arc<Context>, plural: &'static str) {
+    let mut events = watch::custom::<K>(&ctx.client);
+    let mut known: HashSet<(String, String)> = HashSet::new();
+    let mut listed: HashSet<(String, String)> = HashSet::new();
+    let id = |object: &DeserializeGuard<K>| (object.namespace().unwrap_or_default(), object.name_any());
+    let enter = |world: &mut World, object: DeserializeGuard<K>| match object.0 {
+        Ok(mut object) => {
+            object.meta_mut().managed_fields = None;
+            object.enter(world);
+        }
+        Err(invalid) => K::unreadable(world, invalid),
+    };
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => change(&ctx, |world| match event {
+                Event::Init => listed.clear(),
+                Event::InitApply(object) => {
+                    known.insert(id(&object));
+                    listed.insert(id(&object));
+                    enter(world, object);
+                }
+                Event::Apply(object) => {
+                    known.insert(id(&object));
+                    enter(world, object);
+                }
+                Event::Delete(object) => {
+                    let (namespace, name) = id(&object);
+                    K::leave(world, &namespace, &name);
+                    known.remove(&(namespace, name));
+                }
+                Event::InitDone => {
+                    for (namespace, name) in known.extract_if(|id| !listed.contains(id)) {
+                        K::leave(world, &namespace, &name);
+                    }
+                    listed.clear();
+                    world.listed(Store::Custom(plural));
+                }
+            }),
+            Err(error) => ctx.metrics.watch_failed(plural, &error),
+        }
+    }
+}
+
+impl Custom for Platform {
+    fn enter(self, world: &mut World) {
+        if self.name_any() == PLATFORM {
+            world.set_platform(Some(self));
+        }
+    }
+    fn leave(world: &mut World, _: &str, name: &str) {
+        if name == PLATFORM {
+            world.set_platform(None);
+        }
+    }
+    fn unreadable(_: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        // What was in force stays in force: a platform without its peers would cut every app off.
+        tracing::error!(error = invalid.error, "the Platform cannot be read by this release; the last readable one stays in force");
+    }
+}
+
+impl Custom for DataClass {
+    fn enter(self, world: &mut World) {
+        world.set_class(self);
+    }
+    fn leave(world: &mut World, _: &str, name: &str) {
+        world.remove_class(name);
+    }
+    fn unreadable(world: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        world.set_unreadable(Concern::Class, &invalid.metadata.name.unwrap_or_default(), invalid.error);
+    }
+}
+
+impl Custom for HostedSystem {
+    fn enter(self, world: &mut World) {
+        world.set_system(self);
+    }
+    fn leave(world: &mut World, _: &str, name: &str) {
+        world.remove_system(name);
+    }
+    fn unreadable(world: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        world.set_unreadable(Concern::System, &invalid.metadata.name.unwrap_or_default(), invalid.error);
+    }
+}
+
+impl Custom for Municipality {
+    fn enter(self, world: &mut World) {
+        world.set_municipality(self);
+    }
+    fn leave(world: &mut World, _: &str, name: &str) {
+        world.remove_municipality(name);
+    }
+    fn unreadable(world: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        world.set_unreadable(Concern::Municipality, &invalid.metadata.name.unwrap_or_default(), invalid.error);
+    }
+}
+
+impl Custom for MunicipalityApp {
+    fn enter(self, world: &mut World) {
+        world.set_app(self, None);
+    }
+    fn leave(world: &mut World, namespace: &str, name: &str) {
+        world.remove_app(&crate::policy::AppKey::new(namespace, name));
+    }
+    fn unreadable(world: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        let object = stand_in(invalid.metadata);
+        if let Some(key) = key_of(&object) {
+            tracing::error!(app = %key, error = invalid.error, "a stored request cannot be read by this release");
+        }
+        world.set_app(object, Some(invalid.error));
+    }
+}

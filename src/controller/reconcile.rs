@@ -1,0 +1,154 @@
+//! The reconcile of a request: from the decision to a tenant that is live, in one straight line.
+
+use super::converge::{Outcome, Space, converge};
+use super::error::ReconcileError;
+use super::queue::Next;
+use super::world::{AppRecord, Key};
+use super::{Context, finalizer, home, intake, removal, standing, unclaimed};
+use crate::desired::{self, AppTenant, Kind, namespace::grant_text};
+use crate::policy::AppKey;
+use crate::request::app::{MunicipalityApp, MunicipalityAppStatus};
+use crate::request::municipality::Member;
+use crate::status::events::{Notice, Severity, transitions};
+use crate::status::patch_status;
+use crate::status::summarise::{self, AppState, Rails};
+use jiff::Timestamp;
+use kube::{Api, Resource};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::watch;
+
+/// Works on keys, one after another, while this process leads.
+pub async fn work(ctx: Arc<Context>, mut leading: watch::Receiver<bool>) {
+    loop {
+        if leading.wait_for(|leading| *leading).await.is_err() {
+            return;
+        }
+        let key = ctx.queue.next().await;
+        let begun = Instant::now();
+        let result = match &key {
+            Key::App(app) => reconcile_app(&ctx, app).await,
+            Key::Municipality(name) => home::reconcile(&ctx, name).await,
+            Key::System(name) => standing::system(&ctx, name).await,
+            Key::Class(name) => standing::class(&ctx, name).await,
+            Key::Platform => standing::platform(&ctx).await,
+        };
+        ctx.metrics.reconciled(begun.elapsed(), result.as_ref().err());
+        let next = match result {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::debug!(?key, %error, "a reconcile is tried again");
+                error.next()
+            }
+        };
+        ctx.queue.done(key, next);
+    }
+}
+
+/// Reconciles a request.
+async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileError> {
+    let seen = { ctx.world().apps.get(key).cloned() };
+    let Some(record) = seen else {
+        return unclaimed::reconcile(ctx, key).await;
+    };
+    if record.object.metadata.deletion_timestamp.is_some() {
+        return removal::hand_over(ctx, key, &record).await;
+    }
+    if !record.decided {
+        return Ok(Next::Rest);
+    }
+    let Some(grant) = record.grant.clone() else {
+        tell(ctx, key, &record, Rails::Pending, None).await?;
+        return Ok(Next::Rest);
+    };
+    let object = claim(ctx, &record.object).await?;
+    let record = AppRecord { object, ..record };
+    // What is granted is written down before anything is made from it.
+    if record.object.status.as_ref().and_then(|status| status.grant.as_ref()) != Some(&grant) {
+        tell(ctx, key, &record, Rails::Pending, None).await?;
+    }
+    let record = { ctx.world().apps.get(key).cloned() }.unwrap_or(record);
+    let (settings, members) = surroundings(ctx, key);
+    let (name, text) = (key.namespace(), grant_text(&grant));
+    let remembered = record.object.status.as_ref().and_then(|status| status.tenant_id.clone());
+    let build = |tenant_id: &str, seals: &desired::Seals| {
+        let tenant = AppTenant { key, grant: &grant, tenant_id, seals: Some(seals), retiring: None, members: &members };
+        desired::app(tenant, &settings, &ctx.identity)
+    };
+    let outcome = converge(ctx, Space { name: &name, remembered: remembered.as_deref(), grant: Some(&text), build: &build }).await;
+    told_repairs(ctx, &record.object, &outcome.repaired);
+    tell(ctx, key, &record, outcome.rails.clone(), outcome.tenant_id.as_deref()).await?;
+    finish(outcome)
+}
+
+/// The outcome as the queue takes it.
+pub fn finish(outcome: Outcome) -> Result<Next, ReconcileError> {
+    match (outcome.error, outcome.rails) {
+        (Some(error), _) => Err(error),
+        (None, Rails::Live) => Ok(Next::Rest),
+        // The end of what is being deleted, or a removed conflict, comes as an event; this is for safety.
+        (None, _) => Ok(Next::After(super::converge::RESYNC)),
+    }
+}
+
+/// The platform's settings and the municipality's groups.
+pub fn surroundings(ctx: &Context, key: &AppKey) -> (Arc<crate::request::PlatformSpec>, Vec<Member>) {
+    let world = ctx.world();
+    let members = world.municipalities.get(&key.municipality).map(|m| m.spec.members.clone()).unwrap_or_default();
+    (Arc::clone(world.register.settings()), members)
+}
+
+/// Puts the finalizer on, so that the removal of the request will be handed over.
+async fn claim(ctx: &Context, object: &Arc<MunicipalityApp>) -> Result<Arc<MunicipalityApp>, ReconcileError> {
+    if finalizer::is_on(object.as_ref()) {
+        return Ok(Arc::clone(object));
+    }
+    let mut claimed = finalizer::put_on(ctx.writer.gate(), &api(ctx, object), object.as_ref()).await?;
+    ctx.metrics.patched("finalizer");
+    claimed.metadata.managed_fields = None;
+    ctx.world().set_app(claimed.clone(), None);
+    Ok(Arc::new(claimed))
+}
+
+/// Writes the status of a request, if it changed, and tells what changed.
+async fn tell(ctx: &Context, key: &AppKey, record: &AppRecord, rails: Rails, tenant_id: Option<&str>) -> Result<(), ReconcileError> {
+    let name = key.namespace();
+    let state = AppState { grant: record.grant.as_ref(), rejections: &record.rejections, rails, tenant_id, namespace: &name };
+    let status = summarise::app(&record.object, &state, Timestamp::now());
+    write_status(ctx, &record.object, status).await
+}
+
+/// Writes a status of a request, if it changed, and tells what changed.
+pub async fn write_status(ctx: &Context, object: &MunicipalityApp, status: MunicipalityAppStatus) -> Result<(), ReconcileError> {
+    if object.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let mut written = match patch_status(ctx.writer.gate(), &api(ctx, object), &name, &status).await {
+        // Removed meanwhile: there is nobody left to tell.
+        Err(crate::apply::ApplyError::Gone) => return Ok(()),
+        other => other?,
+    };
+    ctx.metrics.patched("status");
+    let old = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+    for (severity, reason, note) in transitions(old, &status.conditions) {
+        ctx.teller.tell(Notice { about: object.object_ref(&()), severity, reason, note });
+    }
+    written.metadata.managed_fields = None;
+    intake::change(ctx, |world| world.set_app(written, None));
+    Ok(())
+}
+
+fn told_repairs(ctx: &Context, object: &MunicipalityApp, repaired: &[(Kind, String)]) {
+    if repaired.is_empty() {
+        return;
+    }
+    let list = repaired.iter().map(|(kind, name)| format!("{kind} {name}")).collect::<Vec<_>>().join(", ");
+    let note = format!("somebody else changed or deleted {list}; it is as it was meant again");
+    ctx.teller.tell(Notice { about: object.object_ref(&()), severity: Severity::Warning, reason: "Repaired".into(), note });
+}
+
+/// The API of the namespace that a request is in.
+pub fn api(ctx: &Context, object: &MunicipalityApp) -> Api<MunicipalityApp> {
+    Api::namespaced(ctx.client.clone(), object.metadata.namespace.as_deref().unwrap_or_default())
+}

@@ -1,0 +1,179 @@
+//! The kinds that the operator makes, and the part of each that it owns.
+//!
+//! The kinds are an allow-list in code: nothing else can be written.
+
+use crate::request::names::{INTENT, MANAGED_BY, POD_SECURITY, PREFIX};
+use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, ServiceAccount};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use std::fmt;
+
+/// A kind that the operator makes or looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `v1 Namespace`
+    Namespace,
+    /// `v1 ResourceQuota`
+    ResourceQuota,
+    /// `v1 LimitRange`
+    LimitRange,
+    /// `networking.k8s.io/v1 NetworkPolicy`
+    NetworkPolicy,
+    /// `v1 ServiceAccount`
+    ServiceAccount,
+    /// `rbac.authorization.k8s.io/v1 RoleBinding`
+    RoleBinding,
+}
+
+impl Kind {
+    /// Every kind, in the order in which plans list them.
+    pub const ALL: [Self; 6] =
+        [Self::Namespace, Self::ResourceQuota, Self::LimitRange, Self::NetworkPolicy, Self::ServiceAccount, Self::RoleBinding];
+
+    /// The kind's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Namespace => "Namespace",
+            Self::ResourceQuota => "ResourceQuota",
+            Self::LimitRange => "LimitRange",
+            Self::NetworkPolicy => "NetworkPolicy",
+            Self::ServiceAccount => "ServiceAccount",
+            Self::RoleBinding => "RoleBinding",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Hash of the part of an object that the operator owns: equal means nothing has drifted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Content(pub [u8; 16]);
+
+impl Content {
+    fn of(value: &Value) -> Self {
+        let digest = Sha256::digest(value.to_string().as_bytes());
+        let mut short = [0; 16];
+        short.copy_from_slice(&digest[..16]);
+        Self(short)
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An object of one of the kinds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Object {
+    /// A namespace.
+    Namespace(Namespace),
+    /// A quota.
+    ResourceQuota(ResourceQuota),
+    /// Defaults for containers.
+    LimitRange(LimitRange),
+    /// A network policy.
+    NetworkPolicy(NetworkPolicy),
+    /// A service account.
+    ServiceAccount(ServiceAccount),
+    /// A role binding.
+    RoleBinding(RoleBinding),
+}
+
+impl Object {
+    /// Its kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Namespace(_) => Kind::Namespace,
+            Self::ResourceQuota(_) => Kind::ResourceQuota,
+            Self::LimitRange(_) => Kind::LimitRange,
+            Self::NetworkPolicy(_) => Kind::NetworkPolicy,
+            Self::ServiceAccount(_) => Kind::ServiceAccount,
+            Self::RoleBinding(_) => Kind::RoleBinding,
+        }
+    }
+
+    /// Its metadata.
+    #[must_use]
+    pub const fn meta(&self) -> &ObjectMeta {
+        match self {
+            Self::Namespace(o) => &o.metadata,
+            Self::ResourceQuota(o) => &o.metadata,
+            Self::LimitRange(o) => &o.metadata,
+            Self::NetworkPolicy(o) => &o.metadata,
+            Self::ServiceAccount(o) => &o.metadata,
+            Self::RoleBinding(o) => &o.metadata,
+        }
+    }
+
+    /// Its metadata, to be changed.
+    pub const fn meta_mut(&mut self) -> &mut ObjectMeta {
+        match self {
+            Self::Namespace(o) => &mut o.metadata,
+            Self::ResourceQuota(o) => &mut o.metadata,
+            Self::LimitRange(o) => &mut o.metadata,
+            Self::NetworkPolicy(o) => &mut o.metadata,
+            Self::ServiceAccount(o) => &mut o.metadata,
+            Self::RoleBinding(o) => &mut o.metadata,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.meta().name.as_deref().unwrap_or_default()
+    }
+
+    /// Its namespace; for a namespace, its own name.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.meta().namespace.as_deref().unwrap_or_else(|| self.name())
+    }
+
+    /// The hash of the part that the operator owns.
+    #[must_use]
+    pub fn content(&self) -> Content {
+        let body = match self {
+            Self::Namespace(_) => Value::Null,
+            Self::ResourceQuota(o) => json!(o.spec),
+            Self::LimitRange(o) => json!(o.spec),
+            Self::NetworkPolicy(o) => json!(o.spec),
+            Self::ServiceAccount(o) => json!(o.automount_service_account_token),
+            Self::RoleBinding(o) => json!({"roleRef": o.role_ref, "subjects": o.subjects}),
+        };
+        let meta = self.meta();
+        let owned = |map: &Option<std::collections::BTreeMap<String, String>>| -> Vec<(String, String)> {
+            let pairs = map.iter().flatten().filter(|(key, _)| is_ours(key));
+            pairs.map(|(key, value)| (key.clone(), value.clone())).collect()
+        };
+        Content::of(&json!([body, owned(&meta.labels), owned(&meta.annotations)]))
+    }
+
+    /// Writes the intent annotation: the content as it was meant.
+    pub fn write_intent(&mut self) {
+        let intent = self.content().to_string();
+        self.meta_mut().annotations.get_or_insert_default().insert(INTENT.to_string(), intent);
+    }
+}
+
+/// Whether a label or annotation belongs to the operator alone; the intent speaks of the others.
+#[must_use]
+pub fn is_ours(key: &str) -> bool {
+    (key.starts_with(PREFIX) && key != INTENT) || key.starts_with(POD_SECURITY) || key == MANAGED_BY
+}

@@ -1,0 +1,10 @@
+//! kopnams
+pub mod apply;
+pub mod cli;
+pub mod controller;
+pub mod desired;
+pub mod live;
+pub mod plan;
+pub mod policy;
+pub mod request;
+pub mod status;

@@ -1,0 +1,366 @@
+//! The index: for every object a few bytes that say whether it still is what was meant.
+//!
+//! Full objects are never kept. What the operator's own writes returned is entered at once, so a
+//! reconcile reads its own writes; older watch events are then ignored.
+
+use crate::desired::{Content, Kind, Object};
+use crate::request::names::{DEED, GRANT, GRANT_SEAL, INTENT, MANAGED_BY, MANAGER, RETIRE};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use uuid::Uuid;
+
+/// What is kept of a live object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its UID.
+    pub uid: Uuid,
+    /// Its resource version.
+    pub version: u64,
+    /// Hash of the part that the operator owns.
+    pub content: Content,
+    /// The intent annotation agrees with the content.
+    pub intact: bool,
+    /// It has an intent annotation, so the operator made it.
+    pub intended: bool,
+    /// It is being deleted.
+    pub terminating: bool,
+    /// A controller owns it (such as the Jobs of a `CronJob`, which copy labels).
+    pub controlled: bool,
+    seen: u32,
+}
+
+/// What is kept of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceEntry {
+    /// As for every object.
+    pub entry: Entry,
+    /// The marks of the operator; none on a foreign namespace.
+    pub marks: Option<Box<Marks>>,
+}
+
+/// The operator's marks on a namespace, as found; the deed is still to be verified.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The deed annotation.
+    pub deed: Option<String>,
+    /// The grant annotation.
+    pub grant: Option<String>,
+    /// The grant's seal.
+    pub grant_seal: Option<String>,
+    /// Since when it is retiring.
+    pub retire: Option<String>,
+    /// It carries the label by which the operator finds its objects.
+    pub labelled: bool,
+}
+
+/// What an observation changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing that the operator looks at.
+    None,
+    /// The object is new, gone or other than before.
+    Some,
+}
+
+type Objects = BTreeMap<(Kind, Box<str>), Entry>;
+
+/// All live objects of the operator's kinds, by namespace.
+#[derive(Debug, Default)]
+pub struct Index {
+    namespaces: HashMap<Box<str>, NamespaceEntry>,
+    objects: HashMap<Box<str>, Objects>,
+    /// Objects that somebody took away and that were not made again since.
+    vanished: HashMap<Box<str>, HashSet<(Kind, Box<str>)>>,
+    claims: HashMap<Box<str>, HashMap<Box<str>, u32>>,
+    passes: HashMap<Source, u32>,
+    tombstones: VecDeque<Uuid>,
+}
+
+/// A watch that fills the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// Objects of a kind.
+    Kind(Kind),
+    /// Volume claims, which are counted whoever made them.
+    Claims,
+}
+
+/// How many deleted UIDs are remembered, so that a late event does not bring one back.
+const TOMBSTONES: usize = 4096;
+
+impl Index {
+    /// Enters an object that a watch or a write returned.
+    pub fn observe(&mut self, object: &Object) -> Change {
+        let kind = object.kind();
+        let seen = self.pass(Source::Kind(kind));
+        let entry = project(object, seen);
+        if self.tombstones.contains(&entry.uid) {
+            return Change::None;
+        }
+        if let Object::Namespace(namespace) = object {
+            let entry = NamespaceEntry { entry, marks: marks(&namespace.metadata) };
+            return self.observe_namespace(object.name(), entry);
+        }
+        self.appeared(object.namespace(), kind, object.name());
+        let objects = self.objects.entry(object.namespace().into()).or_default();
+        match objects.get_mut(&(kind, object.name().into())) {
+            Some(known) if known.version > entry.version && known.uid == entry.uid => {
+                known.seen = seen;
+                Change::None
+            }
+            Some(known) => {
+                let change = if same(known, &entry) { Change::None } else { Change::Some };
+                *known = entry;
+                change
+            }
+            None => {
+                objects.insert((kind, object.name().into()), entry);
+                Change::Some
+            }
+        }
+    }
+
+    fn observe_namespace(&mut self, name: &str, new: NamespaceEntry) -> Change {
+        match self.namespaces.get_mut(name) {
+            Some(known) if known.entry.version > new.entry.version && known.entry.uid == new.entry.uid => {
+                known.entry.seen = new.entry.seen;
+                Change::None
+            }
+            Some(known) => {
+                let change = if same(&known.entry, &new.entry) && known.marks == new.marks { Change::None } else { Change::Some };
+                *known = new;
+                change
+            }
+            None => {
+                self.namespaces.insert(name.into(), new);
+                Change::Some
+            }
+        }
+    }
+
+    /// Takes an object out that a watch reported deleted.
+    pub fn forget(&mut self, kind: Kind, namespace: &str, name: &str, uid: &str) -> Change {
+        let uid = parse_uid(uid);
+        let gone = match kind {
+            Kind::Namespace => {
+                let known = self.namespaces.get(name).is_some_and(|n| n.entry.uid == uid);
+                if known {
+                    self.namespaces.remove(name);
+                    self.objects.remove(name);
+                    self.vanished.remove(name);
+                }
+                known
+            }
+            _ => self.objects.get_mut(namespace).is_some_and(|objects| {
+                let id = (kind, Box::from(name));
+                let known = objects.get(&id).is_some_and(|entry| entry.uid == uid);
+                if known {
+                    objects.remove(&id);
+                    self.vanished.entry(namespace.into()).or_default().insert(id);
+                }
+                known
+            }),
+        };
+        self.bury(uid);
+        if gone { Change::Some } else { Change::None }
+    }
+
+    /// Takes an object out that the operator itself deleted.
+    pub fn forget_deleted(&mut self, kind: Kind, namespace: &str, name: &str) {
+        let gone = self.objects.get_mut(namespace).and_then(|objects| objects.remove(&(kind, name.into())));
+        if let Some(entry) = gone {
+            self.bury(entry.uid);
+        }
+    }
+
+    /// Remembers that a UID is gone.
+    pub fn bury(&mut self, uid: Uuid) {
+        if self.tombstones.len() == TOMBSTONES {
+            self.tombstones.pop_front();
+        }
+        self.tombstones.push_back(uid);
+    }
+
+    /// Remembers that an object is gone.
+    pub fn bury_object(&mut self, meta: &ObjectMeta) {
+        self.bury(parse_uid(meta.uid.as_deref().unwrap_or_default()));
+    }
+
+    /// Whether this very object is known to be gone.
+    #[must_use]
+    pub fn is_buried(&self, meta: &ObjectMeta) -> bool {
+        meta.uid.as_deref().is_some_and(|uid| self.tombstones.contains(&parse_uid(uid)))
+    }
+
+    /// Enters a volume claim; whoever made it.
+    pub fn observe_claim(&mut self, namespace: &str, name: &str) {
+        let seen = self.pass(Source::Claims);
+        self.claims.entry(namespace.into()).or_default().insert(name.into(), seen);
+    }
+
+    /// Takes a volume claim out.
+    pub fn forget_claim(&mut self, namespace: &str, name: &str) {
+        if let Some(claims) = self.claims.get_mut(namespace) {
+            claims.remove(name);
+            if claims.is_empty() {
+                self.claims.remove(namespace);
+            }
+        }
+    }
+
+    /// How many volume claims a namespace has.
+    #[must_use]
+    pub fn claims(&self, namespace: &str) -> usize {
+        self.claims.get(namespace).map_or(0, HashMap::len)
+    }
+
+    /// A watch lists everything again: what it does not mention until [`Index::finish`] has vanished.
+    pub fn begin(&mut self, source: Source) {
+        *self.passes.entry(source).or_default() += 1;
+    }
+
+    /// The list is complete: takes out what vanished meanwhile and names the namespaces concerned.
+    pub fn finish(&mut self, source: Source) -> Vec<String> {
+        let pass = self.pass(source);
+        let mut concerned = HashSet::new();
+        match source {
+            Source::Claims => self.claims.retain(|namespace, claims| {
+                let before = claims.len();
+                claims.retain(|_, seen| *seen >= pass);
+                if claims.len() != before {
+                    concerned.insert(namespace.to_string());
+                }
+                !claims.is_empty()
+            }),
+            Source::Kind(Kind::Namespace) => self.namespaces.retain(|name, namespace| {
+                let stays = namespace.entry.seen >= pass;
+                if !stays {
+                    concerned.insert(name.to_string());
+                }
+                stays
+            }),
+            Source::Kind(kind) => {
+                for (namespace, objects) in &mut self.objects {
+                    let before = objects.len();
+                    let gone = |of: Kind, entry: &Entry| of == kind && entry.seen < pass;
+                    let missing = objects.iter().filter(|((of, _), entry)| gone(*of, entry)).map(|(id, _)| id.clone());
+                    self.vanished.entry(namespace.clone()).or_default().extend(missing);
+                    objects.retain(|(of, _), entry| !gone(*of, entry));
+                    if objects.len() != before {
+                        concerned.insert(namespace.to_string());
+                    }
+                }
+            }
+        }
+        concerned.into_iter().collect()
+    }
+
+    fn appeared(&mut self, namespace: &str, kind: Kind, name: &str) {
+        if let Some(vanished) = self.vanished.get_mut(namespace) {
+            vanished.remove(&(kind, name.into()));
+            if vanished.is_empty() {
+                self.vanished.remove(namespace);
+            }
+        }
+    }
+
+    fn pass(&self, source: Source) -> u32 {
+        self.passes.get(&source).copied().unwrap_or_default()
+    }
+
+    /// A namespace by name.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<&NamespaceEntry> {
+        self.namespaces.get(name)
+    }
+
+    /// All namespaces by name.
+    pub fn namespaces(&self) -> impl Iterator<Item = (&str, &NamespaceEntry)> {
+        self.namespaces.iter().map(|(name, entry)| (name.as_ref(), entry))
+    }
+
+    /// What a plan compares with.
+    #[must_use]
+    pub fn view(&self, namespace: &str) -> LiveView<'_> {
+        LiveView { namespace: self.namespaces.get(namespace), objects: self.objects.get(namespace), vanished: self.vanished.get(namespace) }
+    }
+
+    /// How many objects are indexed, for the metrics.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.namespaces.len() + self.objects.values().map(BTreeMap::len).sum::<usize>()
+    }
+
+    /// Whether nothing is indexed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// What is live in one namespace.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LiveView<'a> {
+    /// The namespace itself.
+    pub namespace: Option<&'a NamespaceEntry>,
+    objects: Option<&'a Objects>,
+    vanished: Option<&'a HashSet<(Kind, Box<str>)>>,
+}
+
+impl<'a> LiveView<'a> {
+    /// A live object by kind and name.
+    #[must_use]
+    pub fn get(&self, kind: Kind, name: &str) -> Option<&'a Entry> {
+        match kind {
+            Kind::Namespace => self.namespace.map(|n| &n.entry),
+            _ => self.objects?.get(&(kind, Box::from(name))),
+        }
+    }
+
+    /// Whether somebody took this object away.
+    #[must_use]
+    pub fn vanished(&self, kind: Kind, name: &str) -> bool {
+        self.vanished.is_some_and(|vanished| vanished.contains(&(kind, Box::from(name))))
+    }
+
+    /// Every live object inside the namespace.
+    pub fn objects(&self) -> impl Iterator<Item = (Kind, &'a str, &'a Entry)> + use<'a> {
+        self.objects.into_iter().flatten().map(|((kind, name), entry)| (*kind, name.as_ref(), entry))
+    }
+}
+
+fn same(a: &Entry, b: &Entry) -> bool {
+    (a.uid, a.content, a.intact, a.intended, a.terminating) == (b.uid, b.content, b.intact, b.intended, b.terminating)
+}
+
+fn project(object: &Object, seen: u32) -> Entry {
+    let meta = object.meta();
+    let content = object.content();
+    let intent = meta.annotations.as_ref().and_then(|a| a.get(INTENT));
+    Entry {
+        uid: parse_uid(meta.uid.as_deref().unwrap_or_default()),
+        version: meta.resource_version.as_deref().and_then(|v| v.parse().ok()).unwrap_or_default(),
+        content,
+        intact: intent.is_some_and(|intent| *intent == content.to_string()),
+        intended: intent.is_some(),
+        terminating: meta.deletion_timestamp.is_some(),
+        controlled: meta.owner_references.iter().flatten().any(|owner| owner.controller == Some(true)),
+        seen,
+    }
+}
+
+fn marks(meta: &ObjectMeta) -> Option<Box<Marks>> {
+    let annotation = |name: &str| meta.annotations.as_ref().and_then(|a| a.get(name)).cloned();
+    let labelled = meta.labels.as_ref().and_then(|l| l.get(MANAGED_BY)).is_some_and(|v| v == MANAGER);
+    let deed = annotation(DEED);
+    (labelled || deed.is_some()).then(|| {
+        Box::new(Marks { deed, grant: annotation(GRANT), grant_seal: annotation(GRANT_SEAL), retire: annotation(RETIRE), labelled })
+    })
+}
+
+fn parse_uid(uid: &str) -> Uuid {
+    Uuid::parse_str(uid).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Reading a catalogue entry: is it sound, and do a request's parameters fit it?
+
+use super::{Reason, Register, Rejection};
+use crate::request::HostedSystemSpec;
+use crate::request::quantity::{Bytes, Cpu};
+use crate::request::system::Version;
+use jsonschema::{PatternOptions, Validator};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+
+/// A catalogue entry that was read once for many requests.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The entry as written.
+    pub spec: Arc<HostedSystemSpec>,
+    /// What is wrong with it; a request for a broken entry is refused.
+    pub problems: Vec<Rejection>,
+    validator: Option<Arc<Validator>>,
+}
+
+impl Entry {
+    /// Reads an entry for the first time: compiles its parameter schema.
+    ///
+    /// Patterns run in linear time, so a parameter cannot keep the operator busy.
+    #[must_use]
+    pub fn compile(spec: Arc<HostedSystemSpec>) -> Self {
+        let object = spec.parameters.get("type") == Some(&Value::from("object"));
+        let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
+        let validator = object.then(|| options.build(&spec.parameters).ok()).flatten().map(Arc::new);
+        Self { spec, problems: Vec::new(), validator }
+    }
+
+    /// Finds what is wrong with the entry on this platform.
+    #[must_use]
+    pub fn inspect(&self, register: &Register) -> Vec<Rejection> {
+        let mut found = Vec::new();
+        let spec = &self.spec;
+        let mut reject = |reason, path: String, message: String| found.push(Rejection::new(reason, path, message));
+        if self.validator.is_none() {
+            let message = "parameters is not a JSON schema of an object; write type: object with properties, or leave parameters out";
+            reject(Reason::ParametersSchemaInvalid, "/spec/parameters".into(), message.into());
+        }
+        for (name, size) in &spec.sizes {
+            let burst = size.cpu_burst.as_ref();
+            let amounts = [
+                ("cpu", size.cpu.millis()),
+                ("cpuBurst", burst.map_or(Ok(0), Cpu::millis)),
+                ("memory", Bytes::bytes(&size.memory)),
+                ("storage", Bytes::bytes(&size.storage)),
+            ];
+            for (field, problem) in amounts.into_iter().filter_map(|(field, read)| read.err().map(|p| (field, p))) {
+                reject(Reason::QuantityInvalid, format!("/spec/sizes/{name}/{field}"), problem.to_string());
+            }
+        }
+        let mut names: Vec<&str> = spec.versions.iter().map(|v| v.name.as_str()).collect();
+        names.sort_unstable();
+        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            let message = format!("version `{}` stands twice; give each version its own name", twice[0]);
+            reject(Reason::VersionRepeated, "/spec/versions".into(), message);
+        }
+        if !names.contains(&spec.default_version.as_str()) {
+            let message = format!("defaultVersion `{}` is not among versions; write one of their names", spec.default_version);
+            reject(Reason::VersionUnknown, "/spec/defaultVersion".into(), message);
+        }
+        if !spec.sizes.contains_key(&spec.default_size) {
+            let message = format!("defaultSize `{}` is not among sizes; write one of their names", spec.default_size);
+            reject(Reason::SizeUnknown, "/spec/defaultSize".into(), message);
+        }
+        if register.class(&spec.data_class).is_none() {
+            let classes = super::listed(register.class_names());
+            let message = format!("there is no data class `{}`; write one of {classes}", spec.data_class);
+            reject(Reason::DataClassUnknown, "/spec/dataClass".into(), message);
+        }
+        for (index, name) in spec.egress.iter().enumerate().filter(|(_, name)| !register.settings().egress.contains_key(*name)) {
+            let known = super::listed(register.settings().egress.keys().map(String::as_str));
+            let message = format!("the platform has no destination `{name}`; write one of {known}, or add it to the Platform's egress");
+            reject(Reason::EgressUnknown, format!("/spec/egress/{index}"), message);
+        }
+        if spec.maintainer != "platform" && register.municipality(&spec.maintainer).is_none() {
+            let message = format!("the maintainer `{}` is not a municipality; write platform or a municipality's slug", spec.maintainer);
+            reject(Reason::MaintainerUnknown, "/spec/maintainer".into(), message);
+        }
+        found
+    }
+
+    /// Checks a request's parameters against the entry's schema; a request without any has an empty object.
+    #[must_use]
+    pub fn check_parameters(&self, parameters: &Value) -> Vec<Rejection> {
+        let empty = Value::Object(serde_json::Map::new());
+        let given = if parameters.is_null() { &empty } else { parameters };
+        let Some(validator) = &self.validator else {
+            return Vec::new();
+        };
+        let reject = |error: jsonschema::ValidationError<'_>| {
+            let place = error.instance_path().to_string();
+            let rule = error.schema_path().to_string();
+            let shown = if place.is_empty() { "/" } else { &place };
+            // The value itself may be private or very long: the rule and the place say enough.
+            let message = format!("parameters{shown}: {} (rule {rule} of the catalogue)", error.masked_with("the value"));
+            Rejection::new(Reason::ParametersInvalid, format!("/spec/parameters{place}"), message)
+        };
+        validator.iter_errors(given).take(10).map(reject).collect()
+    }
+}
+
+/// The revision of a version: a hash of its objects, so that an edit shows.
+#[must_use]
+pub fn revision(version: &Version) -> String {
+    let canonical = Value::Array(version.objects.clone()).to_string();
+    hex::encode(&Sha256::digest(canonical.as_bytes())[..6])
+}

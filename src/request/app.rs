@@ -1,0 +1,172 @@
+//! The request: a municipality asks for a hosted system.
+
+use super::quantity::{Bytes, Cpu};
+use super::system::any_object;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A municipality's request for a hosted system. It carries choices only, never an image or a number.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "kopnams.lv",
+    version = "v1alpha1",
+    kind = "MunicipalityApp",
+    plural = "municipalityapps",
+    shortname = "mapp",
+    category = "kopnams",
+    namespaced,
+    status = "MunicipalityAppStatus",
+    derive = "PartialEq",
+    doc = "A municipality's request for a hosted system, in the municipality's home namespace.",
+    validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$') && self.metadata.name.size() <= 31 && !self.metadata.name.contains('--')")
+        .message("NameInvalid: an app's name is lower-case letters, digits and single hyphens, at most 31 characters; write for example majaslapa"),
+    printcolumn(name = "Municipality", type_ = "string", json_path = ".metadata.namespace"),
+    printcolumn(name = "System", type_ = "string", json_path = ".spec.system"),
+    printcolumn(name = "Version", type_ = "string", json_path = ".status.grant.version"),
+    printcolumn(name = "Size", type_ = "string", json_path = ".status.grant.size.name"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "URL", type_ = "string", json_path = ".status.url"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MunicipalityAppSpec {
+    /// The system's name in the catalogue.
+    #[schemars(length(min = 1, max = 63))]
+    pub system: String,
+    /// The system's version. Default: the catalogue's, which moves when the catalogue moves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub version: Option<String>,
+    /// The size by name. Default: the catalogue's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub size: Option<String>,
+    /// The host name under which the app is reached, inside one of the municipality's zones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub hostname: Option<String>,
+    /// A stricter data class than the system's own, for a municipality that keeps more in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub data_class: Option<String>,
+    /// Stops the app and keeps its data.
+    #[serde(default)]
+    pub suspend: bool,
+    /// The system's own settings; the catalogue entry says which there are.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[schemars(schema_with = "any_object")]
+    pub parameters: Value,
+    /// What the law asks to be stated, where the data class requires it.
+    #[serde(default, skip_serializing_if = "Processing::is_empty")]
+    pub processing: Processing,
+}
+
+/// The legal side of processing personal data.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Processing {
+    /// The legal basis, for example the law and its article.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub legal_basis: Option<String>,
+    /// Reference to the data protection impact assessment, for example its number and date.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub dpia: Option<String>,
+}
+
+impl Processing {
+    /// Whether nothing is stated.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What the operator says of a request.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MunicipalityAppStatus {
+    /// The generation that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// What is in force. Only an admitted request changes it; guard rails are repaired from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<Grant>,
+    /// The app's namespace, once it is live.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// Identity of the tenant; stays the same when a request is removed and added again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    /// Where the app is reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// When the request was made, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requested_at: Option<String>,
+    /// When the app was ready for the first time, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ready_at: Option<String>,
+    /// `Admitted`, `Isolated`, `Deployed`, `Available` and, when all four hold, `Ready`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: super::Conditions,
+}
+
+/// What was granted to an app: the numbers and names from which everything of it is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Grant {
+    /// The system's name in the catalogue.
+    pub system: String,
+    /// The version.
+    pub version: String,
+    /// Hash of the version's contents; an edited version is another revision.
+    pub revision: String,
+    /// The size with its numbers.
+    pub size: GrantedSize,
+    /// The data class with what it asks of the namespace.
+    pub data_class: GrantedClass,
+    /// The claimed host name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    /// Named destinations that the app may connect to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub egress: Vec<String>,
+    /// Since when the app has had a grant, RFC 3339.
+    pub since: String,
+}
+
+/// A size as it was granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantedSize {
+    /// The size's name.
+    pub name: String,
+    /// CPU that is promised.
+    pub cpu: Cpu,
+    /// CPU that may be used at most.
+    pub cpu_burst: Cpu,
+    /// Memory, promised and limit in one.
+    pub memory: Bytes,
+    /// Storage for data.
+    pub storage: Bytes,
+    /// Number of pods.
+    pub pods: u32,
+}
+
+/// A data class as it was granted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GrantedClass {
+    /// The class's name.
+    pub name: String,
+    /// Pod security level of the namespace.
+    pub pod_security: super::class::PodSecurity,
+    /// Days between removal and deletion.
+    pub grace_days: u32,
+}

@@ -1,0 +1,140 @@
+//! A catalogue entry: a system that municipalities can ask for.
+
+use super::Title;
+use super::quantity::{Bytes, Cpu};
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A system in the catalogue: its versions, its sizes and the choices that a request has.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[kube(
+    group = "kopnams.lv",
+    version = "v1alpha1",
+    kind = "HostedSystem",
+    plural = "hostedsystems",
+    shortname = "hsys",
+    category = "kopnams",
+    status = "HostedSystemStatus",
+    derive = "PartialEq",
+    doc = "A system in the catalogue: its versions, its sizes and the choices that a request has.",
+    validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$')")
+        .message("NameInvalid: a system's name is lower-case letters, digits and hyphens, at most 63 characters; write for example website"),
+    printcolumn(name = "Title", type_ = "string", json_path = ".spec.title.lv"),
+    printcolumn(name = "Category", type_ = "string", json_path = ".spec.category"),
+    printcolumn(name = "Class", type_ = "string", json_path = ".spec.dataClass"),
+    printcolumn(name = "Version", type_ = "string", json_path = ".spec.defaultVersion"),
+    printcolumn(name = "Maintainer", type_ = "string", json_path = ".spec.maintainer"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[x_kube(validation = Rule::new("self.versions.exists(v, v.name == self.defaultVersion)")
+    .message("VersionUnknown: defaultVersion is not among versions; write one of their names"))]
+#[x_kube(validation = Rule::new("self.defaultSize in self.sizes")
+    .message("SizeUnknown: defaultSize is not among sizes; write one of their names"))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HostedSystemSpec {
+    /// The system's name.
+    pub title: Title,
+    /// Who keeps the entry: platform, or the slug of the lead municipality.
+    #[schemars(length(min = 1, max = 63))]
+    pub maintainer: String,
+    /// The area of work that the system serves, for example communication.
+    #[schemars(length(min = 1, max = 63))]
+    pub category: String,
+    /// The class of the data that the system holds. A request may raise it.
+    #[schemars(length(min = 1, max = 63))]
+    pub data_class: String,
+    /// The version for requests that name none.
+    #[schemars(length(min = 1, max = 63))]
+    pub default_version: String,
+    /// The size for requests that name none.
+    #[schemars(length(min = 1, max = 63))]
+    pub default_size: String,
+    /// Sizes by name.
+    #[schemars(extend("maxProperties" = 16, "minProperties" = 1))]
+    #[x_kube(validation = Rule::new("self.all(name, name.matches('^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'))")
+        .message("NameInvalid: a size's name is lower-case letters, digits and hyphens; write for example small"))]
+    pub sizes: BTreeMap<String, Size>,
+    /// JSON schema of the parameters that a request may set.
+    #[serde(default = "no_parameters")]
+    #[schemars(schema_with = "any_object")]
+    pub parameters: Value,
+    /// Named destinations of the platform that the system may connect to.
+    #[serde(default)]
+    #[schemars(length(max = 16), inner(length(max = 63)))]
+    pub egress: Vec<String>,
+    /// Versions that can be asked for.
+    #[schemars(length(min = 1, max = 64))]
+    pub versions: Vec<Version>,
+}
+
+/// What an app of one size may use. The request is what counts against the allotment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[x_kube(validation = Rule::new("!has(self.cpuBurst) || quantity(self.cpuBurst).compareTo(quantity(self.cpu)) >= 0")
+    .message("QuantityInvalid: cpuBurst is less than cpu; write at least as much, or leave cpuBurst out"))]
+#[x_kube(validation = Rule::new("quantity(self.cpu).isGreaterThan(quantity('0')) && quantity(self.memory).isGreaterThan(quantity('0'))")
+    .message("QuantityInvalid: an app cannot run with no cpu or no memory; write amounts above zero"))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Size {
+    /// CPU that the app is promised.
+    pub cpu: Cpu,
+    /// CPU that the app may use when nobody else needs it. Default: four times cpu.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu_burst: Option<Cpu>,
+    /// Memory, promised and limit in one.
+    pub memory: Bytes,
+    /// Storage for the app's data. The namespace has room for twice this, so that a restore fits.
+    pub storage: Bytes,
+    /// Number of pods.
+    #[schemars(range(min = 1, max = 500))]
+    pub pods: u32,
+}
+
+/// One version of a system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Version {
+    /// The version's name, as requests write it.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$')")
+        .message("NameInvalid: a version's name is letters, digits, dots and hyphens; write for example \"1.0\""))]
+    pub name: String,
+    /// The Kubernetes objects that an app consists of. Empty: the tenant is prepared and nothing runs in it.
+    #[serde(default)]
+    #[schemars(schema_with = "no_objects")]
+    pub objects: Vec<Value>,
+}
+
+/// What the operator says of a catalogue entry.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HostedSystemStatus {
+    /// The generation that the conditions speak of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// `Ready`: the entry can be asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: super::Conditions,
+}
+
+fn no_parameters() -> Value {
+    serde_json::json!({"type": "object", "additionalProperties": false})
+}
+
+pub(super) fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
+
+// Workload templates are not accepted yet: an entry that carries one is refused instead of ignored.
+fn no_objects(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 0,
+        "items": {"type": "object", "description": "A Kubernetes object.", "x-kubernetes-preserve-unknown-fields": true},
+    })
+}

@@ -1,0 +1,222 @@
+//! From what was decided and what is live to the status of each kind. Pure.
+
+use super::conditions::{Verdict, merge};
+use crate::policy::rejection::joined;
+use crate::policy::{Reason, Rejection};
+use crate::request::app::{Grant, MunicipalityApp, MunicipalityAppStatus};
+use crate::request::class::DataClassStatus;
+use crate::request::municipality::{Municipality, MunicipalityStatus, UnclaimedTenant};
+use crate::request::platform::PlatformStatus;
+use crate::request::system::HostedSystemStatus;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+/// How far the guard rails of a namespace are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rails {
+    /// All are live as meant.
+    Live,
+    /// They are being made.
+    Pending,
+    /// The namespace, or something in it, is being deleted and will be made again.
+    Terminating,
+    /// They cannot be made for a reason that a person must mend.
+    Stopped(Reason, String),
+    /// The last attempt failed and will be repeated.
+    Failed(String),
+}
+
+/// What is known of a request when its status is written.
+#[derive(Clone, Debug)]
+pub struct AppState<'a> {
+    /// What is in force.
+    pub grant: Option<&'a Grant>,
+    /// Why the request as it stands is refused, if it is.
+    pub rejections: &'a [Rejection],
+    /// How far its guard rails are.
+    pub rails: Rails,
+    /// The tenant's UUID, once the namespace is live.
+    pub tenant_id: Option<&'a str>,
+    /// The app's namespace.
+    pub namespace: &'a str,
+}
+
+/// The status of a request.
+#[must_use]
+pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> MunicipalityAppStatus {
+    let old = request.status.clone().unwrap_or_default();
+    let granted = state.grant.is_some();
+    let live = state.rails == Rails::Live && granted;
+    let suspend = request.spec.suspend;
+    let admitted = match (state.rejections.first(), state.grant) {
+        (Some(first), Some(_)) => {
+            Verdict::no("Admitted", first.reason.as_str(), format!("{}; what was granted before stays in force", joined(state.rejections)))
+        }
+        (Some(first), None) => Verdict::no("Admitted", first.reason.as_str(), joined(state.rejections)),
+        (None, Some(grant)) => {
+            let message = format!("granted: {} {} in size {}", grant.system, grant.version, grant.size.name);
+            Verdict::yes("Admitted", "Granted", message)
+        }
+        (None, None) => Verdict::no("Admitted", "Undecided", "the request is being looked at"),
+    };
+    let isolated = if granted {
+        rails("Isolated", &state.rails)
+    } else {
+        Verdict::no("Isolated", "NotAdmitted", "nothing is made for a request that is not admitted")
+    };
+    let (deployed, available) = workload(granted, live, suspend);
+    let mut verdicts = vec![admitted, isolated, deployed, available];
+    let ready = match verdicts.iter().find(|verdict| !verdict.holds) {
+        Some(missing) => Verdict::no("Ready", &missing.reason, missing.message.clone()),
+        None if suspend => Verdict::yes("Ready", "Suspended", "the app is suspended as the request asks; its data is kept"),
+        None => Verdict::yes("Ready", "Ready", "the tenant is live"),
+    };
+    let stalled = state.rejections.first().map(|first| Verdict::yes("Stalled", first.reason.as_str(), joined(state.rejections)));
+    let reconciling = (stalled.is_none() && !ready.holds).then(|| Verdict::yes("Reconciling", &ready.reason, ready.message.clone()));
+    let is_ready = ready.holds;
+    verdicts.push(ready);
+    verdicts.extend(stalled);
+    verdicts.extend(reconciling);
+    let generation = request.metadata.generation;
+    MunicipalityAppStatus {
+        observed_generation: generation,
+        grant: state.grant.cloned(),
+        namespace: granted.then(|| state.namespace.to_string()),
+        tenant_id: state.tenant_id.map(ToString::to_string).or(old.tenant_id),
+        url: state.grant.and_then(|g| g.hostname.as_ref()).map(|host| format!("https://{host}")),
+        requested_at: old.requested_at.or_else(|| request.metadata.creation_timestamp.as_ref().map(|t| written(t.0))),
+        ready_at: old.ready_at.or_else(|| is_ready.then(|| written(now))),
+        conditions: merge(&old.conditions, verdicts, generation, now),
+    }
+}
+
+/// The status of a request whose removal waits.
+#[must_use]
+pub fn removal_held(request: &MunicipalityApp, message: &str, now: Timestamp) -> MunicipalityAppStatus {
+    let old = request.status.clone().unwrap_or_default();
+    let reason = Reason::RemovalHeld.as_str();
+    let verdicts = vec![Verdict::no("Ready", reason, message), Verdict::yes("Stalled", reason, message)];
+    MunicipalityAppStatus { conditions: merge(&old.conditions, verdicts, request.metadata.generation, now), ..old }
+}
+
+// Nothing is deployed yet by any version of the catalogue: the CRD takes no objects.
+fn workload(granted: bool, live: bool, suspend: bool) -> (Verdict, Verdict) {
+    let say = |type_, reason, message: &str, holds| Verdict { type_, holds, reason: String::from(reason), message: message.into() };
+    match (granted, live, suspend) {
+        (false, ..) => {
+            let message = "nothing is deployed for a request that is not admitted";
+            (say("Deployed", "NotAdmitted", message, false), say("Available", "NotAdmitted", message, false))
+        }
+        (true, false, _) => {
+            let message = "the workload waits until the guard rails are live";
+            (say("Deployed", "WaitingForIsolation", message, false), say("Available", "WaitingForIsolation", message, false))
+        }
+        (true, true, true) => {
+            let message = "the app is suspended as the request asks";
+            (say("Deployed", "Suspended", message, true), say("Available", "Suspended", message, true))
+        }
+        (true, true, false) => {
+            let message = "this version of the system has no objects to deploy";
+            (say("Deployed", "NothingToDeploy", message, true), say("Available", "NothingToDeploy", message, true))
+        }
+    }
+}
+
+fn rails(type_: &'static str, rails: &Rails) -> Verdict {
+    match rails {
+        Rails::Live => Verdict::yes(type_, "GuardRailsLive", "quotas, limits, network policies and access are live"),
+        Rails::Pending => Verdict::no(type_, "GuardRailsPending", "quotas, limits, network policies and access are being made"),
+        Rails::Terminating => Verdict::no(
+            type_,
+            "NamespaceTerminating",
+            "the namespace or an object in it is being deleted and will be made again when it is gone",
+        ),
+        Rails::Stopped(reason, message) => Verdict::no(type_, reason.as_str(), message.clone()),
+        Rails::Failed(message) => Verdict::no(type_, "WriteFailed", format!("{message}; this is tried again")),
+    }
+}
+
+/// What is known of a municipality when its status is written.
+#[derive(Clone, Debug)]
+pub struct MunicipalityState<'a> {
+    /// Why it is refused, if it is.
+    pub rejections: &'a [Rejection],
+    /// The allotment is smaller than what is granted.
+    pub below_granted: Option<Rejection>,
+    /// How far its home is; none when no home is made.
+    pub home: Option<Rails>,
+    /// App namespaces without a request.
+    pub unclaimed: Vec<UnclaimedTenant>,
+    /// What keeps it from being removed, while it is being removed.
+    pub removal_waits_for: Option<String>,
+}
+
+/// The status of a municipality.
+#[must_use]
+pub fn municipality(object: &Municipality, state: MunicipalityState<'_>, now: Timestamp) -> MunicipalityStatus {
+    let old = object.status.clone().unwrap_or_default();
+    let refused = state.rejections.first();
+    let ready = match (&state.removal_waits_for, refused, &state.home) {
+        (Some(message), ..) => Verdict::no("Ready", Reason::AppsRemain.as_str(), message.clone()),
+        (None, Some(first), _) => Verdict::no("Ready", first.reason.as_str(), joined(state.rejections)),
+        (None, None, Some(Rails::Live)) => Verdict::yes("Ready", "HomeLive", "the home namespace and its access are live"),
+        (None, None, Some(home)) => rails("Ready", home),
+        (None, None, None) => Verdict::no("Ready", "HomePending", "the home namespace is being made"),
+    };
+    let within = match &state.below_granted {
+        Some(problem) => Verdict::no("WithinAllotment", problem.reason.as_str(), problem.message.clone()),
+        None => Verdict::yes("WithinAllotment", "WithinAllotment", "what is granted fits in the allotment"),
+    };
+    let stalled = refused.map(|first| Verdict::yes("Stalled", first.reason.as_str(), joined(state.rejections)));
+    let reconciling = (stalled.is_none() && !ready.holds).then(|| Verdict::yes("Reconciling", &ready.reason, ready.message.clone()));
+    let mut verdicts = vec![ready, within];
+    verdicts.extend(stalled);
+    verdicts.extend(reconciling);
+    let generation = object.metadata.generation;
+    MunicipalityStatus {
+        observed_generation: generation,
+        namespace: old.namespace.or_else(|| (state.home == Some(Rails::Live)).then(|| object.metadata.name.clone().unwrap_or_default())),
+        unclaimed: state.unclaimed,
+        conditions: merge(&old.conditions, verdicts, generation, now),
+    }
+}
+
+/// The conditions of a platform object that is either usable or has problems.
+#[must_use]
+pub fn usable(old: &[Condition], problems: &[Rejection], generation: Option<i64>, now: Timestamp) -> Vec<Condition> {
+    let mut verdicts = Vec::new();
+    match problems.first() {
+        Some(first) => {
+            verdicts.push(Verdict::no("Ready", first.reason.as_str(), joined(problems)));
+            verdicts.push(Verdict::yes("Stalled", first.reason.as_str(), joined(problems)));
+        }
+        None => verdicts.push(Verdict::yes("Ready", "Usable", "nothing is wrong with it")),
+    }
+    merge(old, verdicts, generation, now)
+}
+
+/// A status that is nothing but conditions.
+pub trait Plain: Default {
+    /// The status with these conditions.
+    fn with(generation: Option<i64>, conditions: Vec<Condition>) -> Self;
+    /// The conditions that stand in it.
+    fn conditions(&self) -> &[Condition];
+}
+
+macro_rules! plain {
+    ($($status:ident),*) => {$(
+        impl Plain for $status {
+            fn with(observed_generation: Option<i64>, conditions: Vec<Condition>) -> Self {
+                Self { observed_generation, conditions }
+            }
+            fn conditions(&self) -> &[Condition] {
+                &self.conditions
+            }
+        }
+    )*};
+}
+plain!(PlatformStatus, DataClassStatus, HostedSystemStatus);
+
+fn written(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

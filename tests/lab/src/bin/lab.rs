@@ -1,0 +1,212 @@
+//! The command `lab`: a Kubernetes control plane on this machine, for trying things out.
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use kopnams_lab::standing::{self, Health, Standing, Up};
+use kopnams_lab::{Binaries, Error, Lab, LabOptions, Result, Tools};
+
+/// A Kubernetes control plane on this machine: etcd, API server and controller manager, no nodes.
+///
+/// The first start builds Kubernetes from Go modules: about 9 minutes on 2 cores, once. Later starts take a few seconds.
+#[derive(Parser)]
+#[command(name = "lab", version, after_help = EXAMPLES)]
+struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  lab up                          start a lab that stays
+  eval \"$(lab up)\"                the same, and point kubectl at it
+  eval \"$(lab tools)\"             put kubectl, helm, kubeconform and kube-score on the PATH
+  kubectl get namespaces
+  lab up --name second            one more beside it
+  lab status
+  lab down
+
+Environment:
+  KOPNAMS_CACHE        folder for builds and labs instead of ~/.cache/kopnams
+  KUBEBUILDER_ASSETS   folder with the binaries to use instead of building them
+
+Exit codes: 0 done, 1 it did not work or there is no such lab, 2 wrong usage.";
+
+#[derive(Subcommand)]
+enum Action {
+    /// Start a lab that stays until `lab down`; print how to use and end it
+    Up {
+        /// A folder of its own for the lab's data, missing or empty; removed by `lab down`
+        #[arg(long)]
+        dir: Option<PathBuf>,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// End a lab and remove its folder
+    Down {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Say which labs run
+    Status {
+        /// Only this lab
+        #[arg(long, value_parser = name)]
+        name: Option<String>,
+    },
+    /// Build everything; print the line that puts kubectl, helm, kubeconform and kube-score on the PATH
+    Tools,
+    /// Print where the kubeconfig of a lab is
+    Kubeconfig {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Start a lab that ends with this process or when the standard input ends
+    #[command(hide = true)]
+    Hold,
+}
+
+#[derive(clap::Args)]
+struct Which {
+    /// The name of the lab
+    #[arg(long, default_value = "lab", value_parser = name)]
+    name: String,
+}
+
+fn name(text: &str) -> std::result::Result<String, String> {
+    standing::check_name(text).map_err(|error| error.to_string())?;
+    Ok(text.to_owned())
+}
+
+fn main() -> ExitCode {
+    let mut out = std::io::stdout();
+    match Command::parse().action.run(&mut out) {
+        Ok(code) => code,
+        Err(Failure::Lab(error)) => complain(&error.to_string()),
+        // Whoever read the output has gone.
+        Err(Failure::Output(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Output(error)) => complain(&format!("cannot write: {error}")),
+    }
+}
+
+fn complain(text: &str) -> ExitCode {
+    // Nothing is lost if nobody listens.
+    let _ = writeln!(std::io::stderr(), "lab: {text}");
+    ExitCode::from(1)
+}
+
+enum Failure {
+    Lab(Error),
+    Output(std::io::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Lab(error)
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl Action {
+    fn run(self, out: &mut impl Write) -> std::result::Result<ExitCode, Failure> {
+        match self {
+            Self::Up { dir, which } => {
+                let (lab, said) = match standing::up(&which.name, dir.as_deref())? {
+                    Up::Started(lab) => (lab, "has been started"),
+                    Up::Running(lab) => (lab, "runs already"),
+                };
+                // Comments and one command, so that a shell can take in all of it.
+                writeln!(out, "# the lab {:?} {said}: {}; its logs are in {}", lab.name, lab.server, lab.folder.display())?;
+                writeln!(out, "export KUBECONFIG={}", quoted(&lab.kubeconfig().display().to_string()))?;
+                writeln!(out, "# end it with: lab down{}", named(&lab))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Down { which } => match standing::down(&which.name)? {
+                Some(lab) => {
+                    writeln!(out, "the lab {:?} has ended; {} is removed", lab.name, lab.folder.display())?;
+                    Ok(ExitCode::SUCCESS)
+                }
+                None => Ok(complain(&no_lab(&which.name))),
+            },
+            Self::Status { name } => {
+                let labs = match &name {
+                    Some(name) => standing::find(name)?.into_iter().collect(),
+                    None => standing::all()?,
+                };
+                for health in &labs {
+                    writeln!(out, "{}", described(health))?;
+                }
+                if labs.is_empty() {
+                    return Ok(complain(&name.map_or_else(|| "no lab runs".to_owned(), |name| no_lab(&name))));
+                }
+                let well = labs.iter().all(|health| health.ended.is_empty());
+                Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
+            }
+            Self::Tools => {
+                let (kubernetes, tools) = (Binaries::ensure()?, Tools::ensure()?);
+                let folders = format!("{}:{}", kubernetes.folder().display(), tools.folder().display());
+                writeln!(out, "export PATH={}:\"$PATH\"", quoted(&folders))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Kubeconfig { which } => match standing::find(&which.name)? {
+                Some(health) => {
+                    writeln!(out, "{}", health.lab.kubeconfig().display())?;
+                    Ok(ExitCode::SUCCESS)
+                }
+                None => Ok(complain(&no_lab(&which.name))),
+            },
+            Self::Hold => {
+                let lab = held(out)?;
+                lab.stop()?;
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    }
+}
+
+/// A lab until the standard input ends.
+fn held(out: &mut impl Write) -> std::result::Result<Lab, Failure> {
+    let lab = start()?;
+    writeln!(out, "folder {}", lab.folder().display())?;
+    for (name, pid) in lab.processes() {
+        writeln!(out, "process {pid} {name}")?;
+    }
+    writeln!(out, "ready {}", lab.server_url())?;
+    out.flush()?;
+    std::io::stdin().read_to_end(&mut Vec::new())?;
+    Ok(lab)
+}
+
+fn start() -> Result<Lab> {
+    Lab::start(LabOptions::default())
+}
+
+fn no_lab(name: &str) -> String {
+    format!("there is no lab {name:?}; start it with: lab up{}", if name == "lab" { String::new() } else { format!(" --name {name}") })
+}
+
+fn named(lab: &Standing) -> String {
+    if lab.name == "lab" { String::new() } else { format!(" --name {}", lab.name) }
+}
+
+fn described(health: &Health) -> String {
+    let lab = &health.lab;
+    if health.ended.is_empty() {
+        let processes: Vec<String> = lab.processes.iter().map(|(name, pid)| format!("{name} {pid}")).collect();
+        format!("{}  runs  {}  {}  ({})", lab.name, lab.server, lab.kubeconfig().display(), processes.join(", "))
+    } else {
+        format!("{}  broken: {} ended; logs in {}", lab.name, health.ended.join(", "), lab.folder.display())
+    }
+}
+
+/// A word for the shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_' | ':' | '+');
+    if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}

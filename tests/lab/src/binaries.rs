@@ -1,0 +1,163 @@
+//! The programs: which there are, where they are, how they come to be.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Doing, Error, Result};
+use crate::go_build::{Program, Recipe, required};
+use crate::places::set;
+
+const KUBERNETES: &[(&str, &str)] = &[
+    ("go.mod", include_str!("../kubernetes/go.mod")),
+    ("go.sum", include_str!("../kubernetes/go.sum")),
+    ("main.go", include_str!("../kubernetes/main.go")),
+];
+const HELM: &[(&str, &str)] = &[("go.mod", include_str!("../tools/helm/go.mod")), ("go.sum", include_str!("../tools/helm/go.sum"))];
+const KUBECONFORM: &[(&str, &str)] =
+    &[("go.mod", include_str!("../tools/kubeconform/go.mod")), ("go.sum", include_str!("../tools/kubeconform/go.sum"))];
+const KUBE_SCORE: &[(&str, &str)] =
+    &[("go.mod", include_str!("../tools/kube-score/go.mod")), ("go.sum", include_str!("../tools/kube-score/go.sum"))];
+
+const COMPONENTS: &[&str] = &["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"];
+
+/// The components of Kubernetes, each under its own name in one folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binaries {
+    folder: PathBuf,
+}
+
+impl Binaries {
+    /// The folder `KUBEBUILDER_ASSETS` if that is set; otherwise the lab's own build, made now if it is not in the cache
+    /// yet (about 9 minutes on 2 cores, once; it says so on the standard error).
+    pub fn ensure() -> Result<Self> {
+        match set("KUBEBUILDER_ASSETS") {
+            Some(folder) => Self::in_folder(folder),
+            None => Ok(Self { folder: kubernetes()?.ensure()?.join("bin") }),
+        }
+    }
+
+    /// Binaries that are there already: a folder with at least `etcd`, `kube-apiserver` and `kubectl`.
+    pub fn in_folder(folder: impl AsRef<Path>) -> Result<Self> {
+        let folder = folder.as_ref();
+        let folder = std::path::absolute(folder).doing(|| format!("find the folder {}", folder.display()))?;
+        let binaries = Self { folder };
+        for name in ["etcd", "kube-apiserver", "kubectl"] {
+            binaries.component(name)?;
+        }
+        Ok(binaries)
+    }
+
+    /// The folder that holds them, for `PATH` or `KUBEBUILDER_ASSETS`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where kubectl is.
+    #[must_use]
+    pub fn kubectl(&self) -> PathBuf {
+        self.folder.join("kubectl")
+    }
+
+    /// Where a component is, such as `kube-scheduler`; an error that says what to do if this folder lacks it.
+    pub fn component(&self, name: &str) -> Result<PathBuf> {
+        let file = self.folder.join(name);
+        if file.is_file() {
+            return Ok(file);
+        }
+        Err(Error::NoBinary {
+            folder: self.folder.clone(),
+            missing: name.to_owned(),
+            advice: match name {
+                "kube-controller-manager" => {
+                    "put it there, unset KUBEBUILDER_ASSETS so that the lab builds its own, or start the lab without it"
+                }
+                _ => "put it there, or unset KUBEBUILDER_ASSETS so that the lab builds its own",
+            }
+            .to_owned(),
+        })
+    }
+}
+
+/// The programs that check and install what kopnams ships: helm, kubeconform, kube-score.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tools {
+    folder: PathBuf,
+}
+
+impl Tools {
+    /// The lab's own build, made now if it is not in the cache yet (about 3 minutes on 2 cores, once).
+    pub fn ensure() -> Result<Self> {
+        Ok(Self { folder: tools()?.ensure()?.join("bin") })
+    }
+
+    /// The folder that holds them, for `PATH`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where helm is.
+    #[must_use]
+    pub fn helm(&self) -> PathBuf {
+        self.folder.join("helm")
+    }
+
+    /// Where kubeconform is.
+    #[must_use]
+    pub fn kubeconform(&self) -> PathBuf {
+        self.folder.join("kubeconform")
+    }
+
+    /// Where kube-score is.
+    #[must_use]
+    pub fn kube_score(&self) -> PathBuf {
+        self.folder.join("kube-score")
+    }
+}
+
+fn kubernetes() -> Result<Recipe> {
+    let version = required(KUBERNETES.first().map_or("", |(_, go_mod)| go_mod), "k8s.io/kubernetes")?;
+    let mut numbers = version.trim_start_matches('v').split('.');
+    let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+    let at = "k8s.io/component-base/version";
+    Ok(Recipe {
+        what: format!("Kubernetes {}", version.trim_start_matches('v')),
+        takes: "about 9 minutes on 2 cores",
+        kind: "kubernetes",
+        programs: vec![Program {
+            name: "kubernetes",
+            files: KUBERNETES,
+            package: ".",
+            // Clients parse the version that the API server tells.
+            link_flags: format!(
+                "-s -w -X {at}.gitVersion={version} -X {at}.gitMajor={major} -X {at}.gitMinor={minor} \
+                 -X {at}.gitTreeState=clean"
+            ),
+        }],
+        links: COMPONENTS,
+    })
+}
+
+fn tools() -> Result<Recipe> {
+    let program = |name, files: &'static [(&'static str, &'static str)], module, package, version_at: &str| {
+        let version = required(files.first().map_or("", |(_, go_mod)| go_mod), module)?;
+        Ok::<_, Error>(Program { name, files, package, link_flags: format!("-s -w -X {version_at}={version}") })
+    };
+    Ok(Recipe {
+        what: "helm, kubeconform and kube-score".to_owned(),
+        takes: "about 3 minutes on 2 cores",
+        kind: "tools",
+        programs: vec![
+            program("helm", HELM, "helm.sh/helm/v4", "helm.sh/helm/v4/cmd/helm", "helm.sh/helm/v4/internal/version.version")?,
+            program(
+                "kubeconform",
+                KUBECONFORM,
+                "github.com/yannh/kubeconform",
+                "github.com/yannh/kubeconform/cmd/kubeconform",
+                "main.version",
+            )?,
+            program("kube-score", KUBE_SCORE, "github.com/zegl/kube-score", "github.com/zegl/kube-score/cmd/kube-score", "main.version")?,
+        ],
+        links: &[],
+    })
+}

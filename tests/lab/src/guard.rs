@@ -1,0 +1,95 @@
+//! The guard: a tiny process that cleans up when this one can no longer do it.
+//!
+//! It waits on a pipe. When the pipe closes, because its owner let it go or because this process died in whatever way, it
+//! kills the process groups it was told of and removes the folder. A process is killed only if its command line still
+//! names the folder, so that a process id used again by somebody else is safe.
+
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+
+use crate::error::{Doing, Result};
+
+const SCRIPT: &str = r#"
+folder=$1 keep=$2 pids=
+command_of() {
+    if [ -d /proc/self ]; then tr '\0' ' ' <"/proc/$1/cmdline"; else ps -o args= -p "$1"; fi
+}
+while read -r order pid; do
+    case $order in
+    watch) pids="$pids $pid" ;;
+    leave) exit 0 ;;
+    esac
+done
+for pid in $pids; do
+    case $(command_of "$pid") in
+    *"$folder"*) kill -s KILL -- "-$pid" ;;
+    esac
+done 2>/dev/null
+[ "$keep" = keep ] && exit 0
+for attempt in 1 2 3 4 5 6 7 8 9; do
+    rm -rf -- "$folder" 2>/dev/null && exit 0
+    sleep 0.1
+done
+"#;
+
+/// What becomes of the folder when the guard has done its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Afterwards {
+    Remove,
+    Keep,
+}
+
+/// A guard on duty. Dropping it lets it clean up, and waits until it has.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    child: Child,
+    orders: Option<ChildStdin>,
+}
+
+impl Guard {
+    /// Posts a guard over a folder.
+    pub(crate) fn post(folder: &Path, afterwards: Afterwards) -> Result<Self> {
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", SCRIPT, "kopnams-lab-guard"])
+            .arg(folder)
+            .arg(if afterwards == Afterwards::Keep { "keep" } else { "remove" })
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .current_dir("/")
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .doing(|| "start /bin/sh as the lab's guard".to_owned())?;
+        let orders = child.stdin.take();
+        Ok(Self { child, orders })
+    }
+
+    /// Tells the guard of a process, the leader of its group, whose command line names the folder.
+    pub(crate) fn watch(&mut self, pid: u32) -> Result<()> {
+        self.order(&format!("watch {pid}\n"))
+    }
+
+    /// Sends the guard away: what it watched stays.
+    pub(crate) fn leave(mut self) -> Result<()> {
+        self.order("leave\n")
+    }
+
+    fn order(&mut self, order: &str) -> Result<()> {
+        match &mut self.orders {
+            Some(pipe) => pipe.write_all(order.as_bytes()).doing(|| "speak to the lab's guard".to_owned()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        // A guard that cannot be waited for has ended already.
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,54 @@
+//! The lab: a real Kubernetes control plane on one machine, for tests and the demo.
+//!
+//! No image registry and no container engine is needed. The components are built once from Go modules
+//! ([`Binaries::ensure`], about 9 minutes on 2 cores, kept in `~/.cache/kopnams`), then [`Lab::start`] has an API server,
+//! etcd and a controller manager answering in a few seconds, in a folder and on a port of their own. There is no node:
+//! namespaces, quotas, roles, admission and garbage collection are real, pods stay pending.
+//!
+//! ```no_run
+//! # fn main() -> kopnams_lab::Result<()> {
+//! use kopnams_lab::{Lab, LabOptions};
+//!
+//! let lab = Lab::start(LabOptions::default())?;
+//! lab.kubectl(["create", "namespace", "ogre"])?;
+//! println!("kubeconfig: {}", lab.kubeconfig().display());
+//! lab.stop()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! All calls block; from an async test call them directly or through `tokio::task::spawn_blocking`.
+//!
+//! Nothing is left behind. A lab ends with [`Lab::stop`] or when it is dropped; when the process that started it dies in
+//! any other way, Ctrl-C and `kill -9` included, a small guard process ends the components and removes the folder, and
+//! each component built here also watches its parent itself.
+//!
+//! The environment decides:
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `KOPNAMS_CACHE` | folder for builds and standing labs instead of `~/.cache/kopnams` |
+//! | `KUBEBUILDER_ASSETS` | folder with `etcd`, `kube-apiserver`, `kubectl` and `kube-controller-manager` to use instead of building |
+//! | `KOPNAMS_TEST_USE_KUBECONFIG=1` | use the cluster that `KUBECONFIG` names instead of starting one |
+//! | `KEEP_LAB=1` | keep the lab's folder with all logs after the lab has stopped |
+//! | `TMPDIR` | where the lab's folder is made |
+
+mod binaries;
+mod certificates;
+mod control_plane;
+mod error;
+mod existing;
+mod go_build;
+mod guard;
+mod kubeconfig;
+mod lab;
+mod options;
+mod places;
+mod probe;
+mod process;
+pub mod standing;
+
+pub use binaries::{Binaries, Tools};
+pub use error::{Error, Result};
+pub use lab::Lab;
+pub use options::{AuditPolicy, LabOptions, Token};
