@@ -16,7 +16,7 @@ pub struct Entry {
     pub spec: Arc<HostedSystemSpec>,
     /// What is wrong with it; a request for a broken entry is refused.
     pub problems: Vec<Rejection>,
-    validator: Option<Arc<Validator>>,
+    validator: Result<Arc<Validator>, String>,
 }
 
 impl Entry {
@@ -25,9 +25,12 @@ impl Entry {
     /// Patterns run in linear time, so a parameter cannot keep the operator busy.
     #[must_use]
     pub fn compile(spec: Arc<HostedSystemSpec>) -> Self {
-        let object = spec.parameters.get("type") == Some(&Value::from("object"));
         let options = jsonschema::options().with_pattern_options(PatternOptions::regex());
-        let validator = object.then(|| options.build(&spec.parameters).ok()).flatten().map(Arc::new);
+        let validator = if spec.parameters.get("type") == Some(&Value::from("object")) {
+            options.build(&spec.parameters).map(Arc::new).map_err(|error| format!("at {}: {error}", error.instance_path()))
+        } else {
+            Err("its type is not object".into())
+        };
         Self { spec, problems: Vec::new(), validator }
     }
 
@@ -37,9 +40,11 @@ impl Entry {
         let mut found = Vec::new();
         let spec = &self.spec;
         let mut reject = |reason, path: String, message: String| found.push(Rejection::new(reason, path, message));
-        if self.validator.is_none() {
-            let message = "parameters is not a JSON schema of an object; write type: object with properties, or leave parameters out";
-            reject(Reason::ParametersSchemaInvalid, "/spec/parameters".into(), message.into());
+        if let Err(problem) = &self.validator {
+            let message = format!(
+                "parameters is not a JSON schema of an object ({problem}); write type: object with properties, or leave parameters out"
+            );
+            reject(Reason::ParametersSchemaInvalid, "/spec/parameters".into(), message);
         }
         for (name, size) in &spec.sizes {
             let burst = size.cpu_burst.as_ref();
@@ -89,7 +94,7 @@ impl Entry {
     pub fn check_parameters(&self, parameters: &Value) -> Vec<Rejection> {
         let empty = Value::Object(serde_json::Map::new());
         let given = if parameters.is_null() { &empty } else { parameters };
-        let Some(validator) = &self.validator else {
+        let Ok(validator) = &self.validator else {
             return Vec::new();
         };
         let reject = |error: jsonschema::ValidationError<'_>| {
