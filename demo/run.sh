@@ -81,6 +81,8 @@ end() {
                 wait "$node" 2>/dev/null || true
             fi
             "$lab" down --name "$name" >/dev/null 2>&1 || true
+            # What is left of a name that is never used again.
+            rm -rf "${KOPNAMS_CACHE:-$HOME/.cache/kopnams}/labs/$name"
         fi
     fi
     rm -rf "$work"
@@ -118,7 +120,8 @@ until_ready() {
 
 # ---- the demo ----
 
-step "1. Building what is needed. The first time this takes a quarter of an hour; it is kept in ${KOPNAMS_CACHE:-~/.cache/kopnams}."
+step "1. Building what is needed, unless it is there."
+say "  The first time this takes a quarter of an hour; Kubernetes is kept in ${KOPNAMS_CACHE:-~/.cache/kopnams}."
 if [ -n "${KOPNAMS_BIN:-}" ]; then
     bin=$KOPNAMS_BIN
 else
@@ -161,7 +164,7 @@ sed 's/^/    /' examples/requests/municipalities/$town/$app.yaml | cut -c1-100
 kubectl apply --recursive --filename examples/requests >/dev/null
 apps=$(find examples/requests -name '*.yaml' | wc -l)
 until_ready requests "$apps" municipalityapps --all-namespaces
-kubectl get municipalityapps --all-namespaces --output custom-columns='MUNICIPALITY:.metadata.namespace,APP:.metadata.name,SYSTEM:.spec.system,VERSION:.status.grant.version,SIZE:.status.grant.size.name,READY:.status.conditions[?(@.type=="Ready")].status,REASON:.status.conditions[?(@.type=="Ready")].reason' | table
+kubectl get municipalityapps --all-namespaces --output custom-columns='MUNICIPALITY:.metadata.namespace,APP:.metadata.name,SYSTEM:.spec.system,SIZE:.status.grant.size.name,READY:.status.conditions[?(@.type=="Ready")].status,REASON:.status.conditions[?(@.type=="Ready")].reason' | table
 
 step "6. What one tenant consists of: the namespace $tenant."
 kubectl get namespace,resourcequota,limitrange,networkpolicy,rolebinding,serviceaccount --namespace $tenant \
