@@ -54,7 +54,7 @@ async fn bare_run(apps: usize, mode: bare::Mode) -> Result<measured::Timed> {
 async fn operator_run(apps: usize, rest: Duration, creates: &measured::Timed, applies: &measured::Timed) -> Result<()> {
     let (lab, client, kubeconfig) = fresh(apps).await?;
     requests::operator_surroundings(&client).await?;
-    let mut operator = operator::Operator::start(&kubeconfig)?;
+    let operator = operator::Operator::start(&kubeconfig)?;
     let seconds = operator::all_ready(&client, apps, operator.started()).await?;
     let timed = measured::Timed { seconds, objects: applies.objects };
     println!("{apps} | kopnams, process start to all ready | {:.2} | {:.0} | {:.2} of bare apply, {:.2} of bare create", timed.seconds, timed.rate(), timed.seconds / applies.seconds, timed.seconds / creates.seconds);
