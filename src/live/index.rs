@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 /// What is kept of a live object.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts, kept small because there is one entry for every object")]
 pub struct Entry {
     /// Its UID.
     pub uid: Uuid,
