@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::binaries::Binaries;
 use crate::error::{Doing, Error, Result};
+use crate::kubeconfig::decoded;
 use crate::options::LabOptions;
 use crate::places::{set, switched_on, write};
 
@@ -48,7 +49,7 @@ impl Existing {
             serde_json::from_str(&config).map_err(|error| Error::Invalid(format!("kubectl's view of KUBECONFIG is not JSON: {error}")))?;
         let cluster = &config["clusters"][0]["cluster"];
         let server = cluster["server"].as_str().unwrap_or_default().to_owned();
-        let ca_pem = cluster["certificate-authority-data"].as_str().map(decode).transpose()?.unwrap_or_default();
+        let ca_pem = cluster["certificate-authority-data"].as_str().map(decoded).transpose()?.unwrap_or_default();
         Ok(Self { folder, server, ca_pem })
     }
 
@@ -81,12 +82,4 @@ fn ask(kubectl: &Path, args: &[&str]) -> Result<String> {
         status: output.status,
         stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
     })
-}
-
-fn decode(data: &str) -> Result<String> {
-    use base64::Engine;
-    let bytes = base64::prelude::BASE64_STANDARD
-        .decode(data)
-        .map_err(|error| Error::Invalid(format!("the certificate authority in KUBECONFIG is not base64: {error}")))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

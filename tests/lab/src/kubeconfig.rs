@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::places::write;
 
 /// Writes a kubeconfig that carries everything it needs. JSON, which is YAML too.
@@ -24,4 +24,12 @@ pub(crate) fn write_for_token(file: &Path, server: &str, ca_pem: &str, user: &st
         "current-context": "lab",
     });
     write(file, format!("{config:#}\n"))
+}
+
+/// The certificate authority as a kubeconfig carries it.
+pub(crate) fn decoded(data: &str) -> Result<String> {
+    let bytes = BASE64_STANDARD
+        .decode(data)
+        .map_err(|error| Error::Invalid(format!("the certificate authority in the kubeconfig is not base64: {error}")))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -46,9 +46,11 @@ mod options;
 mod places;
 mod probe;
 mod process;
+mod stand_in;
 pub mod standing;
 
 pub use binaries::{Binaries, Tools};
 pub use error::{Error, Result};
 pub use lab::Lab;
 pub use options::{AuditPolicy, LabOptions, Token};
+pub use stand_in::StandIn;

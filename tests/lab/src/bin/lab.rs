@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kopnams_lab::standing::{self, Health, Standing, Up};
-use kopnams_lab::{Binaries, Error, Lab, LabOptions, Result, Tools};
+use kopnams_lab::{Binaries, Error, Lab, LabOptions, Result, StandIn, Tools};
 
 /// A Kubernetes control plane on this machine: etcd, API server and controller manager, no nodes.
 ///
@@ -24,6 +24,7 @@ Examples:
   eval \"$(lab up)\"                the same, and point kubectl at it
   eval \"$(lab tools)\"             put kubectl, helm, kubeconform and kube-score on the PATH
   kubectl get namespaces
+  lab node --program target/debug/kopnams &     run the operator's pods, which have no node here
   lab up --name second            one more beside it
   lab status
   lab down
@@ -61,6 +62,17 @@ enum Action {
     Kubeconfig {
         #[command(flatten)]
         which: Which,
+    },
+    /// Run the pods of one image as processes on this machine, each as its own service account, until the lab ends
+    Node {
+        #[command(flatten)]
+        which: Which,
+        /// The image without its tag
+        #[arg(long, default_value = "localhost/kopnams")]
+        image: String,
+        /// The program that it stands for
+        #[arg(long)]
+        program: PathBuf,
     },
     /// Start a lab that ends with this process or when the standard input ends
     #[command(hide = true)]
@@ -157,6 +169,13 @@ impl Action {
             Self::Kubeconfig { which } => match standing::find(&which.name)? {
                 Some(health) => {
                     writeln!(out, "{}", health.lab.kubeconfig().display())?;
+                    Ok(ExitCode::SUCCESS)
+                }
+                None => Ok(complain(&no_lab(&which.name))),
+            },
+            Self::Node { which, image, program } => match standing::find(&which.name)? {
+                Some(health) => {
+                    StandIn::start(&health.lab.kubeconfig(), &image, &program)?.wait();
                     Ok(ExitCode::SUCCESS)
                 }
                 None => Ok(complain(&no_lab(&which.name))),

@@ -1,0 +1,71 @@
+# `make help` says what there is. Only Rust (rustup), Go 1.26 or newer, make, git and bash are needed.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench soak lab lab-stop check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+
+CARGO ?= cargo
+LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
+NAME ?= lab
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## a control plane, 43 municipalities, their requests, and what becomes of them; KEEP=1 keeps it
+	@demo/run.sh
+
+test: ## all tests; the first time Kubernetes is built, about a quarter of an hour
+	@echo "== Building the lab's Kubernetes and tools, unless they are in the cache"
+	@$(LAB) tools >/dev/null
+	@echo "== Building the tests"
+	@$(CARGO) test --locked --workspace --all-features --no-run
+	@echo "== Running the tests; most start a control plane of their own"
+	@$(CARGO) test --locked --workspace --all-features
+
+bench: ## the figures of docs/performance.md, measured here; some minutes
+	@$(LAB) tools >/dev/null
+	@$(CARGO) bench --locked --bench apps
+
+soak: ## the operator killed at random moments, many rounds
+	@$(LAB) tools >/dev/null
+	@KOPNAMS_SOAK=1 $(CARGO) test --locked --release --test cluster -- --nocapture killed
+
+lab: ## start a control plane that stays; NAME=lab
+	@$(LAB) up --name $(NAME)
+
+lab-stop: ## end it; NAME=lab
+	@$(LAB) down --name $(NAME)
+
+check: check-rust check-generated check-charts check-shell check-deny ## all checks that are not tests
+
+check-rust: ## formatting, lints and the documentation of the code
+	@echo "== Formatting"
+	@$(CARGO) fmt --all --check
+	@echo "== Lints"
+	@$(CARGO) clippy --locked --workspace --all-targets --all-features -- --deny warnings
+	@echo "== Documentation of the code"
+	@RUSTDOCFLAGS="--deny warnings" $(CARGO) doc --locked --workspace --no-deps --quiet
+
+check-generated: ## whether the generated files are current
+	@tools/check-generated
+
+check-charts: ## helm lint, kubeconform and kube-score on every values file of the chart
+	@tools/check-charts
+
+check-shell: ## shellcheck, where it is installed
+	@tools/check-shell
+
+check-deny: ## licences, sources and known holes of what the program is built from
+	@tools/check-deny
+
+generate: ## write what is made from the code: definitions, list of findings, formatting
+	@$(CARGO) run --quiet --locked -- crds --dir crds
+	@$(CARGO) run --quiet --locked -- crds --dir charts/kopnams/crds
+	@KOPNAMS_GENERATE=1 $(CARGO) test --quiet --locked --test docs the_list_of_findings_is_current
+	@$(CARGO) fmt --all
+
+fmt: ## format the code
+	@$(CARGO) fmt --all
+
+clean: ## remove what was built here; the cache ~/.cache/kopnams stays
+	@$(CARGO) clean

@@ -1,0 +1,227 @@
+#!/usr/bin/env bash
+# The demo: a real Kubernetes control plane on this machine, 43 municipalities, their requests, and what becomes of them.
+#
+#   make demo             everything is ended at the end
+#   KEEP=1 make demo      the lab stays; how to use and end it is printed
+#
+# KOPNAMS_BIN names a folder that has the programs kopnams and lab already; nothing is built then.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+name=demo-$$
+system=kopnams-system
+town=kuldigas-novads
+app=majaslapa
+tenant=$town--$app
+terminal=no
+[ -t 1 ] && terminal=yes
+began=$EPOCHREALTIME
+work=$(mktemp -d)
+node='' watcher='' lab='' kept=no
+
+# ---- words ----
+
+say() { printf '%s\n' "$*"; }
+
+step() {
+    if [ "$terminal" = yes ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s\n' "$*"; fi
+}
+
+# One line that is written over on a terminal. Elsewhere a line every 5 seconds.
+said_at=0
+progress() {
+    if [ "$terminal" = yes ]; then
+        printf '\r\033[K  %s' "$*"
+    elif [ "$SECONDS" -ge "$((said_at + 5))" ]; then
+        printf '  %s\n' "$*"
+        said_at=$SECONDS
+    fi
+}
+
+progressed() {
+    if [ "$terminal" = yes ]; then printf '\r\033[K'; fi
+    printf '  %s\n' "$*"
+}
+
+# Milliseconds from the first time to the second, both as EPOCHREALTIME writes them.
+between() { echo $(((${2/[.,]/} - ${1/[.,]/}) / 1000)); }
+
+# Seconds since a time, with one decimal.
+since() {
+    local ms
+    ms=$(between "$1" "$EPOCHREALTIME")
+    printf '%d.%d s' $((ms / 1000)) $((ms % 1000 / 100))
+}
+
+# A table with two spaces before each line, cut at 100 columns.
+table() { sed 's/^/  /' | cut -c1-100; }
+
+# Text in lines of at most 96 characters.
+wrapped() { fold -s -w 94 | sed 's/^/    /; s/ *$//'; }
+
+fail() {
+    printf '\nThe demo stopped: %s\n' "$*" >&2
+    exit 1
+}
+
+# ---- the end, whatever comes ----
+
+end() {
+    local code=$?
+    trap - EXIT
+    trap '' INT TERM HUP
+    if [ "$kept" = no ]; then
+        [ -z "$watcher" ] || kill "$watcher" 2>/dev/null || true
+        if [ "$code" -ne 0 ] && [ "$terminal" = yes ]; then echo; fi
+        if [ -n "$lab" ]; then
+            say "Ending the lab."
+            # The stand-in asks the operator to stop, so it goes first.
+            if [ -n "$node" ]; then
+                kill "$node" 2>/dev/null || true
+                wait "$node" 2>/dev/null || true
+            fi
+            "$lab" down --name "$name" >/dev/null 2>&1 || true
+        fi
+    fi
+    rm -rf "$work"
+    exit "$code"
+}
+trap end EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+
+# ---- waiting ----
+
+# How many objects of a kind are Ready, of how many.
+count() {
+    kubectl get "$@" --output 'jsonpath={range .items[*]}{.status.conditions[?(@.type=="Ready")].status}{"\n"}{end}' |
+        awk '$1 == "True" {ready++} END {print ready + 0}'
+}
+
+# Waits until that many are Ready: what, how many, kubectl's arguments.
+until_ready() {
+    local what=$1 all=$2 start=$EPOCHREALTIME ready deadline=$((SECONDS + 120))
+    shift 2
+    said_at=$SECONDS
+    while ready=$(count "$@") && [ "$ready" -lt "$all" ]; do
+        progress "$ready of $all $what are ready, $(since "$start")"
+        if [ "$SECONDS" -gt "$deadline" ]; then
+            progressed "$ready of $all $what are ready after 2 minutes"
+            kubectl get "$@" | table >&2
+            fail "the others did not become ready"
+        fi
+        sleep 0.1
+    done
+    progressed "All $all $what are ready after $(since "$start")."
+}
+
+# ---- the demo ----
+
+step "1. Building what is needed. The first time this takes a quarter of an hour; it is kept in ${KOPNAMS_CACHE:-~/.cache/kopnams}."
+if [ -n "${KOPNAMS_BIN:-}" ]; then
+    bin=$KOPNAMS_BIN
+else
+    for program in cargo go; do
+        command -v "$program" >/dev/null || fail "the program \`$program\` is missing: install Rust (rustup) and Go 1.26 or newer"
+    done
+    cargo build --locked --workspace --bins
+    bin=${CARGO_TARGET_DIR:-target}/debug
+fi
+bin=$(cd "$bin" && pwd)
+tools=$("$bin/lab" tools)
+eval "$tools"
+PATH=$bin:$PATH
+
+step "2. Starting a Kubernetes control plane: etcd, API server, controller manager."
+start=$EPOCHREALTIME
+lab=$bin/lab
+up=$("$lab" up --name "$name")
+eval "$up"
+say "  $(kubectl version --output json | sed -n 's/.*"gitVersion": "\(.*\)".*/Kubernetes \1/p' | tail -1) answers after $(since "$start")."
+
+step "3. Installing the operator with Helm: definitions, rights, deployment."
+helm install kopnams charts/kopnams --namespace $system --create-namespace >"$work/helm.log" 2>&1 || fail "$(cat "$work/helm.log")"
+# The lab has no node. The stand-in runs the operator's pods as processes, each as the chart's own ServiceAccount.
+setsid "$lab" node --name "$name" --program "$bin/kopnams" >"$work/node.log" 2>&1 </dev/null &
+node=$!
+kubectl --namespace $system rollout status deployment/kopnams --timeout=60s >"$work/rollout.log" 2>&1 || fail "$(cat "$work/rollout.log" "$work/node.log")"
+say "  Two replicas run, with the rights that the chart gives them and no others."
+
+step "4. Registering the municipalities, the data classes and the catalogue (examples/platform)."
+kubectl apply --recursive --filename examples/platform >/dev/null
+towns=$(find examples/platform/municipalities -name '*.yaml' | wc -l)
+until_ready municipalities "$towns" municipalities
+kubectl get municipalities --output custom-columns='SLUG:.metadata.name,TITLE:.spec.title.lv,CPU:.spec.allotment.cpu,MEMORY:.spec.allotment.memory,STORAGE:.spec.allotment.storage,READY:.status.conditions[?(@.type=="Ready")].status,REASON:.status.conditions[?(@.type=="Ready")].reason' >"$work/towns"
+head -13 "$work/towns" | table
+say "  ... and $((towns - 12)) more"
+
+step "5. Applying the requests of the municipalities (examples/requests): a few lines of choices each."
+sed 's/^/    /' examples/requests/municipalities/$town/$app.yaml | cut -c1-100
+kubectl apply --recursive --filename examples/requests >/dev/null
+apps=$(find examples/requests -name '*.yaml' | wc -l)
+until_ready requests "$apps" municipalityapps --all-namespaces
+kubectl get municipalityapps --all-namespaces --output custom-columns='MUNICIPALITY:.metadata.namespace,APP:.metadata.name,SYSTEM:.spec.system,VERSION:.status.grant.version,SIZE:.status.grant.size.name,READY:.status.conditions[?(@.type=="Ready")].status,REASON:.status.conditions[?(@.type=="Ready")].reason' | table
+
+step "6. What one tenant consists of: the namespace $tenant."
+kubectl get namespace,resourcequota,limitrange,networkpolicy,rolebinding,serviceaccount --namespace $tenant \
+    --selector kopnams.lv/municipality=$town,kopnams.lv/app=$app --output custom-columns='KIND:.kind,NAME:.metadata.name' | table
+say "  Members of the group kuldiga:staff may look and change nothing:"
+while read -r verb what; do
+    # It ends with 1 when the answer is no.
+    answer=$(kubectl auth can-i "$verb" "$what" --as clerk --as-group kuldiga:staff --namespace $tenant 2>/dev/null || true)
+    printf '    may %-24s %s\n' "$verb $what" "$answer"
+done <<'QUESTIONS'
+list pods
+get secrets
+delete networkpolicies
+QUESTIONS
+
+step "7. A request that is too large for the municipality's allotment (demo/too-large.yaml)."
+kubectl apply --filename demo/too-large.yaml >/dev/null
+kubectl wait --namespace $town municipalityapp/lietvediba-arhivs --for=condition=Stalled --timeout=30s >/dev/null
+kubectl get municipalityapp lietvediba-arhivs --namespace $town \
+    --output jsonpath='{.status.conditions[?(@.type=="Stalled")].reason}: {.status.conditions[?(@.type=="Stalled")].message}{"\n"}' | wrapped
+say "  Nothing was made for it, and the municipality's other apps are as they were."
+
+step "8. Somebody deletes the network policy that isolates the website."
+# The watch itself says when it is gone and when it is back.
+exec {events}< <(exec kubectl get networkpolicies --namespace $tenant --field-selector metadata.name=default-deny --watch --output-watch-events --no-headers)
+watcher=$!
+gone=''
+while read -r -t 30 -u "$events" event _; do
+    now=$EPOCHREALTIME
+    case $event in
+    ADDED)
+        [ -z "$gone" ] || break
+        kubectl delete networkpolicy default-deny --namespace $tenant >/dev/null &
+        ;;
+    DELETED) gone=$now ;;
+    esac
+done
+{ [ -n "$gone" ] && [ "$event" = ADDED ]; } || fail "the network policy did not come back within 30 s"
+say "  It was back after $(between "$gone" "$now") ms, as the same watch saw both."
+kill "$watcher" 2>/dev/null || true
+watcher=''
+exec {events}<&-
+
+step "9. What one more request would come to, without asking the cluster (demo/one-more.yaml)."
+say "  \$ kopnams plan examples/platform examples/requests demo/one-more.yaml"
+code=0
+kopnams plan examples/platform examples/requests demo/one-more.yaml >"$work/plan" 2>&1 || code=$?
+[ "$code" -le 1 ] || fail "$(cat "$work/plan")"
+tail -n 30 "$work/plan" | table
+
+step "The demo took $(since "$began")."
+if [ -n "${KEEP:-}" ] && [ "$KEEP" != 0 ]; then
+    kept=yes
+    say "The lab stays. To use it:"
+    say
+    say "  $tools"
+    say "  export KUBECONFIG=$KUBECONFIG"
+    say "  kubectl get municipalityapps --all-namespaces"
+    say
+    say "To end it, the operator included:"
+    say
+    say "  $lab down --name $name"
+fi

@@ -1,0 +1,3 @@
+module kopnams.lv/lab/tools/schemas
+
+go 1.26
