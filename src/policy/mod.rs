@@ -15,7 +15,7 @@ pub use rejection::{Reason, Rejection};
 
 use crate::request::app::{Grant, GrantedClass, GrantedSize};
 use crate::request::names::{APP_NAME_MAX, is_slug};
-use crate::request::quantity::{Bytes, Cpu, write_bytes, write_cpu};
+use crate::request::quantity::{Bytes, Cpu, write_cpu};
 use crate::request::system::{HostedSystemSpec, Size, Version};
 use crate::request::{DataClassSpec, MunicipalityAppSpec, Requirement};
 use jiff::Timestamp;
@@ -199,8 +199,8 @@ fn granted_size((name, size): (&str, &Size)) -> Result<GrantedSize, Rejection> {
         name: name.to_string(),
         cpu: Cpu(write_cpu(cpu)),
         cpu_burst: Cpu(write_cpu(burst.max(cpu))),
-        memory: Bytes(write_bytes(size.memory.bytes().map_err(invalid)?)),
-        storage: Bytes(write_bytes(size.storage.bytes().map_err(invalid)?)),
+        memory: Bytes::of(size.memory.bytes().map_err(invalid)?),
+        storage: Bytes::of(size.storage.bytes().map_err(invalid)?),
         pods: size.pods,
     })
 }

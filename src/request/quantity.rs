@@ -45,14 +45,20 @@ impl Cpu {
 }
 
 impl Bytes {
-    /// Bytes. A fraction is counted in whole bytes, rounded up as Kubernetes does.
+    /// An amount of whole mebibytes as it is granted: always with its unit.
+    #[must_use]
+    pub fn of(bytes: u64) -> Self {
+        Self(if bytes == 0 { "0Mi".into() } else { write_bytes(bytes) })
+    }
+
+    /// Bytes, rounded up to whole mebibytes so that what was granted is written with a unit again.
     pub fn bytes(&self) -> Result<u64, QuantityError> {
         let problem = || QuantityError { written: self.0.clone(), problem: BYTES_HINT };
         let at = self.0.find(|c: char| c.is_ascii_alphabetic()).ok_or_else(problem)?;
         let unit = UNITS.iter().find(|(name, _)| *name == &self.0[at..]).map(|(_, factor)| *factor);
         let bytes = decimal(&self.0[..at], 3).zip(unit).and_then(|((digits, places), factor)| {
             let scaled = u128::from(digits) * u128::from(factor);
-            u64::try_from(scaled.div_ceil(10u128.pow(places))).ok()
+            u64::try_from(scaled.div_ceil(10u128.pow(places)).next_multiple_of(1 << 20)).ok()
         });
         bytes.filter(|b| *b <= BYTES_MAX).ok_or_else(problem)
     }
@@ -149,7 +155,7 @@ impl JsonSchema for Bytes {
         "Bytes".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let pattern = r"^([0-9]{1,9}|[0-9]{1,9}[.][0-9]{1,3})(Ki|Mi|Gi|Ti|k|M|G|T)$";
+        let pattern = r"^([0-9]{1,12}|[0-9]{1,9}[.][0-9]{1,3})(Ki|Mi|Gi|Ti|k|M|G|T)$";
         schema(pattern, "4096Ti", "An amount of memory or storage with its unit (512Mi, 20Gi).", BYTES_HINT)
     }
 }
@@ -163,7 +169,7 @@ mod tests {
         for (written, millis) in [("2", 2000), ("0.5", 500), ("250m", 250), ("1.25", 1250), ("0", 0)] {
             assert_eq!(Cpu(written.into()).millis(), Ok(millis), "{written}");
         }
-        for (written, bytes) in [("512Mi", 512 << 20), ("1.5Gi", 3 << 29), ("2G", 2_000_000_000), ("0Gi", 0)] {
+        for (written, bytes) in [("512Mi", 512 << 20), ("1.5Gi", 3 << 29), ("2G", 1908 << 20), ("1k", 1 << 20), ("0Gi", 0)] {
             assert_eq!(Bytes(written.into()).bytes(), Ok(bytes), "{written}");
         }
     }
@@ -197,10 +203,9 @@ mod tests {
         }
 
         #[test]
-        fn canonical_bytes_read_back(kib in 0u64..(1 << 40)) {
-            let text = write_bytes(kib << 10);
-            let text = if text == "0" { "0Ki".into() } else { text };
-            proptest::prop_assert_eq!(Bytes(text).bytes(), Ok(kib << 10));
+        fn granted_bytes_read_back(mebibytes in 0u64..=(1 << 32)) {
+            let granted = Bytes::of(mebibytes << 20);
+            proptest::prop_assert_eq!(granted.bytes(), Ok(mebibytes << 20), "{:?}", granted);
         }
     }
 }
