@@ -11,8 +11,8 @@ use kopnams::policy::AppKey;
 use kopnams::request::app::{Grant, GrantedClass, GrantedSize, MunicipalityApp};
 use kopnams::request::municipality::{Member, MemberKind, Role};
 use kopnams::request::quantity::{Bytes, Cpu};
-use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::Client;
+use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Instant;
@@ -43,7 +43,11 @@ pub async fn run(client: Client, apps: usize, mode: Mode) -> Result<Timed> {
     let objects = sets.iter().map(|(_, set)| set.objects().count()).sum();
     let places = Arc::new(Semaphore::new(CONCURRENCY));
     let begun = Instant::now();
-    stream::iter(&sets).map(|(key, set)| one(&client, &places, key, set, mode)).buffer_unordered(CONCURRENCY).try_collect::<Vec<_>>().await?;
+    stream::iter(&sets)
+        .map(|(key, set)| one(&client, &places, key, set, mode))
+        .buffer_unordered(CONCURRENCY)
+        .try_collect::<Vec<_>>()
+        .await?;
     Ok(Timed { seconds: begun.elapsed().as_secs_f64(), objects })
 }
 

@@ -16,7 +16,8 @@ pub const CONCURRENCY: usize = 32;
 const USER: &str = "bench";
 
 fn main() -> Result<()> {
-    let sizes: Vec<usize> = std::env::var("BENCH_APPS").unwrap_or_else(|_| "200,1000".into()).split(',').filter_map(|n| n.trim().parse().ok()).collect();
+    let sizes: Vec<usize> =
+        std::env::var("BENCH_APPS").unwrap_or_else(|_| "200,1000".into()).split(',').filter_map(|n| n.trim().parse().ok()).collect();
     let rest = Duration::from_secs(std::env::var("BENCH_REST_SECONDS").ok().and_then(|n| n.parse().ok()).unwrap_or(120));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     println!("apps | what | seconds | objects/s | ratio of kopnams to it");
@@ -54,10 +55,16 @@ async fn bare_run(apps: usize, mode: bare::Mode) -> Result<measured::Timed> {
 async fn operator_run(apps: usize, rest: Duration, creates: &measured::Timed, applies: &measured::Timed) -> Result<()> {
     let (lab, client, kubeconfig) = fresh(apps).await?;
     requests::operator_surroundings(&client).await?;
-    let mut operator = operator::Operator::start(&kubeconfig)?;
+    let operator = operator::Operator::start(&kubeconfig)?;
     let seconds = operator::all_ready(&client, apps, operator.started()).await?;
     let timed = measured::Timed { seconds, objects: applies.objects };
-    println!("{apps} | kopnams, process start to all ready | {:.2} | {:.0} | {:.2} of bare apply, {:.2} of bare create", timed.seconds, timed.rate(), timed.seconds / applies.seconds, timed.seconds / creates.seconds);
+    println!(
+        "{apps} | kopnams, process start to all ready | {:.2} | {:.0} | {:.2} of bare apply, {:.2} of bare create",
+        timed.seconds,
+        timed.rate(),
+        timed.seconds / applies.seconds,
+        timed.seconds / creates.seconds
+    );
     let log = lab.audit_log().map(std::path::Path::to_path_buf).unwrap_or_default();
     tokio::time::sleep(Duration::from_secs(2)).await;
     println!("{apps} | requests per app by verb (municipalities' included): {}", audit::per_app(&audit::read(&log, 0, USER)?, apps));
@@ -66,7 +73,11 @@ async fn operator_run(apps: usize, rest: Duration, creates: &measured::Timed, ap
     tokio::time::sleep(rest).await;
     println!("{apps} | requests at rest in {} s: {}", rest.as_secs(), audit::counts(&audit::read(&log, before, USER)?));
     let repairs = measured::repairs(&client, apps, 100).await?;
-    println!("{apps} | repair of 100 deleted guard rails: p50 {} ms, p99 {} ms", measured::percentile(&repairs, 50), measured::percentile(&repairs, 99));
+    println!(
+        "{apps} | repair of 100 deleted guard rails: p50 {} ms, p99 {} ms",
+        measured::percentile(&repairs, 50),
+        measured::percentile(&repairs, 99)
+    );
     println!("{apps} | memory after repairs: {} MB resident", operator.resident_megabytes()?);
     operator.stop()?;
     let before = audit::size(&log)?;

@@ -42,19 +42,27 @@ pub async fn prepare(client: &Client, apps: usize) -> Result<()> {
     let established = kube::runtime::wait::await_condition(definitions, name, kube::runtime::conditions::is_crd_established());
     tokio::time::timeout(Duration::from_secs(20), established).await.context("the definitions were not established")??;
     tokio::time::sleep(Duration::from_secs(2)).await;
-    post::<DataClass>(&Api::all(client.clone()), json!({
-        "apiVersion": "kopnams.lv/v1alpha1", "kind": "DataClass", "metadata": {"name": "open"},
-        "spec": {"title": {"lv": "Atvērti dati", "en": "Open data"}, "rank": 0},
-    })).await?;
-    post::<HostedSystem>(&Api::all(client.clone()), json!({
-        "apiVersion": "kopnams.lv/v1alpha1", "kind": "HostedSystem", "metadata": {"name": "website"},
-        "spec": {
-            "title": {"lv": "Tīmekļa vietne", "en": "Website"}, "maintainer": "platform", "category": "communication",
-            "dataClass": "open", "defaultVersion": "1.0", "defaultSize": "small",
-            "sizes": {"small": {"cpu": "250m", "memory": "512Mi", "storage": "2Gi", "pods": 5}},
-            "versions": [{"name": "1.0", "objects": []}],
-        },
-    })).await?;
+    post::<DataClass>(
+        &Api::all(client.clone()),
+        json!({
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "DataClass", "metadata": {"name": "open"},
+            "spec": {"title": {"lv": "Atvērti dati", "en": "Open data"}, "rank": 0},
+        }),
+    )
+    .await?;
+    post::<HostedSystem>(
+        &Api::all(client.clone()),
+        json!({
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "HostedSystem", "metadata": {"name": "website"},
+            "spec": {
+                "title": {"lv": "Tīmekļa vietne", "en": "Website"}, "maintainer": "platform", "category": "communication",
+                "dataClass": "open", "defaultVersion": "1.0", "defaultSize": "small",
+                "sizes": {"small": {"cpu": "250m", "memory": "512Mi", "storage": "2Gi", "pods": 5}},
+                "versions": [{"name": "1.0", "objects": []}],
+            },
+        }),
+    )
+    .await?;
     let municipalities = apps.div_ceil(PER_MUNICIPALITY);
     stream::iter(0..municipalities).map(|n| prepare_municipality(client, n)).buffer_unordered(16).try_collect::<Vec<_>>().await?;
     stream::iter(0..apps).map(|n| prepare_app(client, n)).buffer_unordered(32).try_collect::<Vec<_>>().await?;
@@ -63,16 +71,20 @@ pub async fn prepare(client: &Client, apps: usize) -> Result<()> {
 
 async fn prepare_municipality(client: &Client, n: usize) -> Result<()> {
     let name = format!("bench-{n}");
-    post::<Municipality>(&Api::all(client.clone()), json!({
-        "apiVersion": "kopnams.lv/v1alpha1", "kind": "Municipality", "metadata": {"name": name},
-        "spec": {
-            "code": format!("{:07}", 9_000_000 + n), "title": {"lv": "Mērījums", "en": "Benchmark"}, "peerGroup": "municipality",
-            "allotment": {"cpu": "100", "memory": "500Gi", "storage": "1000Gi", "apps": 1000},
-            "zones": [format!("{name}.example.lv")],
-            "members": [{"role": "operator", "name": format!("{name}:it")}, {"role": "viewer", "name": format!("{name}:staff")}],
-            "contacts": {"technical": "it@example.lv", "security": "drosiba@example.lv", "dataProtection": "dati@example.lv"},
-        },
-    })).await?;
+    post::<Municipality>(
+        &Api::all(client.clone()),
+        json!({
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "Municipality", "metadata": {"name": name},
+            "spec": {
+                "code": format!("{:07}", 9_000_000 + n), "title": {"lv": "Mērījums", "en": "Benchmark"}, "peerGroup": "municipality",
+                "allotment": {"cpu": "100", "memory": "500Gi", "storage": "1000Gi", "apps": 1000},
+                "zones": [format!("{name}.example.lv")],
+                "members": [{"role": "operator", "name": format!("{name}:it")}, {"role": "viewer", "name": format!("{name}:staff")}],
+                "contacts": {"technical": "it@example.lv", "security": "drosiba@example.lv", "dataProtection": "dati@example.lv"},
+            },
+        }),
+    )
+    .await?;
     // The requests need their namespace before an operator runs: it is the home, with its deed, once one does.
     let key = deed_key();
     let tenant = uuid::Uuid::new_v4().to_string();
@@ -85,10 +97,14 @@ async fn prepare_municipality(client: &Client, n: usize) -> Result<()> {
 
 async fn prepare_app(client: &Client, n: usize) -> Result<()> {
     let (municipality, app) = (municipality(n), app(n));
-    post::<MunicipalityApp>(&Api::namespaced(client.clone(), &municipality), json!({
-        "apiVersion": "kopnams.lv/v1alpha1", "kind": "MunicipalityApp", "metadata": {"name": app, "namespace": municipality},
-        "spec": {"system": "website", "hostname": format!("{app}.{municipality}.example.lv")},
-    })).await
+    post::<MunicipalityApp>(
+        &Api::namespaced(client.clone(), &municipality),
+        json!({
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "MunicipalityApp", "metadata": {"name": app, "namespace": municipality},
+            "spec": {"system": "website", "hostname": format!("{app}.{municipality}.example.lv")},
+        }),
+    )
+    .await
 }
 
 /// The key that both the prepared homes and the operator use.

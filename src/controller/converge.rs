@@ -89,12 +89,11 @@ fn begin(ctx: &Context, space: &Space<'_>) -> Start {
     if found.entry.terminating {
         return Start::Stop(Rails::Terminating);
     }
-    match world.deed(space.name) {
-        Some(deed) => Start::Keep(key, deed.tenant_id),
-        None => {
-            let message = format!("the namespace `{}` exists and was not made by kopnams; it is left untouched", space.name);
-            Start::Stop(Rails::Stopped(Reason::NamespaceConflict, message))
-        }
+    if let Some(deed) = world.deed(space.name) {
+        Start::Keep(key, deed.tenant_id)
+    } else {
+        let message = format!("the namespace `{}` exists and was not made by kopnams; it is left untouched", space.name);
+        Start::Stop(Rails::Stopped(Reason::NamespaceConflict, message))
     }
 }
 

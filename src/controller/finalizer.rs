@@ -47,8 +47,7 @@ where
         {"op": "remove", "path": path},
     ]);
     match patch(gate, api, object, operations).await {
-        Ok(_) => Ok(()),
-        Err(ApplyError::Gone) => Ok(()),
+        Ok(_) | Err(ApplyError::Gone) => Ok(()),
         Err(other) => Err(other),
     }
 }

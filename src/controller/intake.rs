@@ -64,8 +64,7 @@ async fn objects(ctx: Arc<Context>, kind: Kind) {
                     }
                 }
                 Event::Delete(object) => {
-                    let uid = object.meta().uid.clone().unwrap_or_default();
-                    if world.index.forget(kind, object.namespace(), object.name(), &uid) == Change::Some {
+                    if world.index.forget(&object) == Change::Some {
                         world.namespace_changed(object.namespace());
                     }
                 }

@@ -78,7 +78,7 @@ fn scope(name: &str, operator: &str, value: Option<&str>) -> ScopedResourceSelec
 }
 
 fn quota(owner: Owner<'_>, name: &str, hard: BTreeMap<String, Quantity>, scopes: Vec<ScopedResourceSelectorRequirement>) -> Object {
-    let selector = (!scopes.is_empty()).then(|| ScopeSelector { match_expressions: Some(scopes) });
+    let selector = (!scopes.is_empty()).then_some(ScopeSelector { match_expressions: Some(scopes) });
     let spec = ResourceQuotaSpec { hard: Some(hard), scope_selector: selector, scopes: None };
     Object::ResourceQuota(ResourceQuota { metadata: owner.meta(name), spec: Some(spec), status: None })
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 /// What is kept of a live object.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts, kept small because there is one entry for every object")]
 pub struct Entry {
     /// Its UID.
     pub uid: Uuid,
@@ -73,7 +74,10 @@ pub struct Index {
     vanished: HashMap<Box<str>, HashSet<(Kind, Box<str>)>>,
     claims: HashMap<Box<str>, HashMap<Box<str>, u32>>,
     passes: HashMap<Source, u32>,
-    tombstones: VecDeque<Uuid>,
+    /// What is gone: the version of the news of its end, by UID.
+    tombstones: HashMap<Uuid, u64>,
+    /// The same in the order in which they came.
+    buried: VecDeque<Uuid>,
 }
 
 /// A watch that fills the index.
@@ -94,7 +98,7 @@ impl Index {
         let kind = object.kind();
         let seen = self.pass(Source::Kind(kind));
         let entry = project(object, seen);
-        if self.tombstones.contains(&entry.uid) {
+        if self.tombstones.get(&entry.uid).is_some_and(|end| entry.version <= *end) {
             return Change::None;
         }
         if let Object::Namespace(namespace) = object {
@@ -139,11 +143,16 @@ impl Index {
     }
 
     /// Takes an object out that a watch reported deleted.
-    pub fn forget(&mut self, kind: Kind, namespace: &str, name: &str, uid: &str) -> Change {
-        let uid = parse_uid(uid);
-        let gone = match kind {
+    ///
+    /// An object that lost the label by which the watch selects is reported the same way and lives on:
+    /// what the API server says of it later than this is believed again.
+    pub fn forget(&mut self, gone: &Object) -> Change {
+        let (kind, name) = (gone.kind(), gone.name());
+        let end = project(gone, 0);
+        let older = |known: &Entry| known.uid == end.uid && known.version <= end.version;
+        let known = match kind {
             Kind::Namespace => {
-                let known = self.namespaces.get(name).is_some_and(|n| n.entry.uid == uid);
+                let known = self.namespaces.get(name).is_some_and(|n| older(&n.entry));
                 if known {
                     self.namespaces.remove(name);
                     self.objects.remove(name);
@@ -151,45 +160,51 @@ impl Index {
                 }
                 known
             }
-            _ => self.objects.get_mut(namespace).is_some_and(|objects| {
+            _ => self.objects.get_mut(gone.namespace()).is_some_and(|objects| {
                 let id = (kind, Box::from(name));
-                let known = objects.get(&id).is_some_and(|entry| entry.uid == uid);
+                let known = objects.get(&id).is_some_and(older);
                 if known {
                     objects.remove(&id);
-                    self.vanished.entry(namespace.into()).or_default().insert(id);
+                    self.vanished.entry(gone.namespace().into()).or_default().insert(id);
                 }
                 known
             }),
         };
-        self.bury(uid);
-        if gone { Change::Some } else { Change::None }
+        self.bury(end.uid, end.version);
+        if known { Change::Some } else { Change::None }
     }
 
     /// Takes an object out that the operator itself deleted.
     pub fn forget_deleted(&mut self, kind: Kind, namespace: &str, name: &str) {
         let gone = self.objects.get_mut(namespace).and_then(|objects| objects.remove(&(kind, name.into())));
         if let Some(entry) = gone {
-            self.bury(entry.uid);
+            self.bury(entry.uid, u64::MAX);
         }
     }
 
-    /// Remembers that a UID is gone.
-    pub fn bury(&mut self, uid: Uuid) {
-        if self.tombstones.len() == TOMBSTONES {
-            self.tombstones.pop_front();
+    /// Remembers that a UID is gone as of a version.
+    fn bury(&mut self, uid: Uuid, version: u64) {
+        let end = self.tombstones.entry(uid).or_insert_with(|| {
+            self.buried.push_back(uid);
+            version
+        });
+        *end = version.max(*end);
+        if self.buried.len() > TOMBSTONES
+            && let Some(oldest) = self.buried.pop_front()
+        {
+            self.tombstones.remove(&oldest);
         }
-        self.tombstones.push_back(uid);
     }
 
     /// Remembers that an object is gone.
     pub fn bury_object(&mut self, meta: &ObjectMeta) {
-        self.bury(parse_uid(meta.uid.as_deref().unwrap_or_default()));
+        self.bury(parse_uid(meta.uid.as_deref().unwrap_or_default()), u64::MAX);
     }
 
     /// Whether this very object is known to be gone.
     #[must_use]
     pub fn is_buried(&self, meta: &ObjectMeta) -> bool {
-        meta.uid.as_deref().is_some_and(|uid| self.tombstones.contains(&parse_uid(uid)))
+        meta.uid.as_deref().is_some_and(|uid| self.tombstones.contains_key(&parse_uid(uid)))
     }
 
     /// Enters a volume claim; whoever made it.

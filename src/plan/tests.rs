@@ -22,9 +22,8 @@ struct Shape {
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
-    (1..100_000u64, 1..100_000u64, 1..50u32, any::<bool>(), any::<bool>(), 0..4u8, any::<bool>()).prop_map(
-        |(cpu, memory, pods, hostname, egress, operators, dns)| Shape { cpu, memory, pods, hostname, egress, operators, dns },
-    )
+    (1..100_000u64, 1..100_000u64, 1..50u32, any::<bool>(), any::<bool>(), 0..4u8, any::<bool>())
+        .prop_map(|(cpu, memory, pods, hostname, egress, operators, dns)| Shape { cpu, memory, pods, hostname, egress, operators, dns })
 }
 
 fn set(shape: &Shape) -> DesiredSet {
@@ -124,7 +123,8 @@ fn shape() -> Shape {
 fn only_the_operators_own_leftovers_are_pruned() {
     let mut cluster = Cluster::default();
     cluster.carry_out(&plan(&set(&shape()), cluster.view()));
-    let owner = desired::Owner { namespace: "kuldigas-novads--majaslapa", municipality: "kuldigas-novads", app: Some("majaslapa"), tenant_id: "t" };
+    let owner =
+        desired::Owner { namespace: "kuldigas-novads--majaslapa", municipality: "kuldigas-novads", app: Some("majaslapa"), tenant_id: "t" };
     let named = |name: &str| {
         let mut object = desired::network::default_deny(owner);
         object.meta_mut().name = Some(name.into());

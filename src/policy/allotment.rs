@@ -51,15 +51,13 @@ pub struct Amounts {
     pub apps: u64,
 }
 
+/// An amount with its name and how it is written.
+type Named = (&'static str, u64, fn(u64) -> String);
+
 impl Amounts {
     /// What one app with this grant takes.
     pub fn of_grant(grant: &Grant) -> Result<Self, QuantityError> {
-        Ok(Self {
-            cpu: grant.size.cpu.millis()?,
-            memory: grant.size.memory.bytes()?,
-            storage: grant.size.storage.bytes()?,
-            apps: 1,
-        })
+        Ok(Self { cpu: grant.size.cpu.millis()?, memory: grant.size.memory.bytes()?, storage: grant.size.storage.bytes()?, apps: 1 })
     }
 
     /// What an allotment allows.
@@ -72,7 +70,7 @@ impl Amounts {
         })
     }
 
-    fn each(self) -> [(&'static str, u64, fn(u64) -> String); 4] {
+    fn each(self) -> [Named; 4] {
         [
             ("cpu", self.cpu, write_cpu),
             ("memory", self.memory, write_bytes),

@@ -60,8 +60,8 @@ impl Entry {
         }
         let mut names: Vec<&str> = spec.versions.iter().map(|v| v.name.as_str()).collect();
         names.sort_unstable();
-        if let Some(twice) = names.windows(2).find(|pair| pair[0] == pair[1]) {
-            let message = format!("version `{}` stands twice; give each version its own name", twice[0]);
+        if let Some([twice, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            let message = format!("version `{twice}` stands twice; give each version its own name");
             reject(Reason::VersionRepeated, "/spec/versions".into(), message);
         }
         if !names.contains(&spec.default_version.as_str()) {

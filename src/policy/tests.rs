@@ -16,7 +16,9 @@ fn spec<K: serde::de::DeserializeOwned>(value: Value) -> K {
 /// A register with one municipality, three classes and one system.
 fn register() -> Register {
     let mut register = Register::default();
-    for (name, rank, requires) in [("open", 0, json!([])), ("personal", 2, json!(["legalBasis"])), ("special", 3, json!(["legalBasis", "dpia"]))] {
+    for (name, rank, requires) in
+        [("open", 0, json!([])), ("personal", 2, json!(["legalBasis"])), ("special", 3, json!(["legalBasis", "dpia"]))]
+    {
         let class: DataClass = spec(json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": "DataClass", "metadata": {"name": name},
             "spec": {"title": {"lv": "a", "en": "a"}, "rank": rank, "requires": requires}}));
         register.set_class(name, class.spec, None);

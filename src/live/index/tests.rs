@@ -47,20 +47,29 @@ fn an_edit_shows_although_the_intent_annotation_stays() {
 fn a_deleted_object_does_not_come_back_by_a_late_event() {
     let mut index = Index::default();
     index.observe(&policy(1, 10));
-    let uid = Uuid::from_u128(1).to_string();
-    assert_eq!(index.forget(Kind::NetworkPolicy, "m--a", "default-deny", &uid), Change::Some);
+    assert_eq!(index.forget(&policy(1, 11)), Change::Some);
     assert!(index.view("m--a").vanished(Kind::NetworkPolicy, "default-deny"));
     assert_eq!(index.observe(&policy(1, 11)), Change::None);
     assert_eq!(index.observe(&policy(2, 12)), Change::Some, "another one of that name");
     assert!(!index.view("m--a").vanished(Kind::NetworkPolicy, "default-deny"));
 }
 
+/// A watch with a selector reports both the same way.
+#[test]
+fn an_object_that_only_lost_its_label_is_known_again_when_it_is_repaired() {
+    let mut index = Index::default();
+    index.observe(&policy(1, 10));
+    assert_eq!(index.forget(&policy(1, 11)), Change::Some);
+    assert_eq!(index.observe(&policy(1, 12)), Change::Some, "repaired");
+    assert_eq!(index.forget(&policy(1, 11)), Change::None, "late news of the lost label");
+    assert!(index.view("m--a").get(Kind::NetworkPolicy, "default-deny").unwrap().intact);
+}
+
 #[test]
 fn deleting_an_older_object_of_the_name_leaves_the_new_one() {
     let mut index = Index::default();
     index.observe(&policy(2, 12));
-    let old = Uuid::from_u128(1).to_string();
-    assert_eq!(index.forget(Kind::NetworkPolicy, "m--a", "default-deny", &old), Change::None);
+    assert_eq!(index.forget(&policy(1, 11)), Change::None);
     assert!(index.view("m--a").get(Kind::NetworkPolicy, "default-deny").is_some());
 }
 

@@ -1,0 +1,290 @@
+//! The world: the requests, the register and the index in one place, and what follows when one changes.
+//!
+//! Every change ends in [`World::settle`], which decides what is undecided in the order of creation
+//! and names the keys that are to be looked at.
+
+use crate::live::{Deed, DeedKey, Index};
+use crate::policy::{AppKey, Ask, Concern, Register, Rejection, decide};
+use crate::request::app::{Grant, MunicipalityApp};
+use crate::request::names::app_namespace;
+use crate::request::{DataClass, HostedSystem, Municipality, Platform};
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+mod enter;
+
+pub use enter::{key_of, stand_in};
+
+/// Something to be reconciled.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// A request, or the namespace of one that has none.
+    App(AppKey),
+    /// A municipality and its home.
+    Municipality(String),
+    /// The status of a catalogue entry.
+    System(String),
+    /// The status of a data class.
+    Class(String),
+    /// The status of the platform.
+    Platform,
+}
+
+/// A request and what was decided about it.
+#[derive(Clone, Debug)]
+pub struct AppRecord {
+    /// The request as last seen or written.
+    pub object: Arc<MunicipalityApp>,
+    /// What is in force.
+    pub grant: Option<Grant>,
+    /// Why the request as it stands is refused.
+    pub rejections: Vec<Rejection>,
+    /// A decision was made since it was last seen to change.
+    pub decided: bool,
+    /// Why it cannot be read, if it cannot.
+    pub unreadable: Option<Rejection>,
+}
+
+/// A watched source that must have listed everything once before anything is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Store {
+    /// Custom resources of one kind, by plural.
+    Custom(&'static str),
+    /// Live objects.
+    Live(crate::live::index::Source),
+}
+
+/// Everything that is known.
+#[derive(Debug, Default)]
+pub struct World {
+    /// The platform's objects and everything that was granted.
+    pub register: Register,
+    /// What is live.
+    pub index: Index,
+    /// The key of deeds, once it was read or made.
+    pub deed_key: Option<DeedKey>,
+    /// Deeds are there and their key is not: no namespace may be written.
+    pub deed_key_lost: bool,
+    /// Requests.
+    pub apps: HashMap<AppKey, AppRecord>,
+    /// Requests by municipality.
+    pub by_municipality: HashMap<String, BTreeSet<String>>,
+    /// Municipalities.
+    pub municipalities: BTreeMap<String, Arc<Municipality>>,
+    /// Catalogue entries.
+    pub systems: BTreeMap<String, Arc<HostedSystem>>,
+    /// Data classes.
+    pub classes: BTreeMap<String, Arc<DataClass>>,
+    /// The platform's configuration, if there is one.
+    pub platform: Option<Arc<Platform>>,
+    awaited: HashSet<Store>,
+    started: bool,
+    stale: bool,
+    undecided: BTreeSet<(Option<Timestamp>, AppKey)>,
+    to_do: HashSet<Key>,
+}
+
+impl World {
+    /// A world that waits for these stores.
+    #[must_use]
+    pub fn awaiting(stores: impl IntoIterator<Item = Store>) -> Self {
+        let mut world = Self { awaited: stores.into_iter().collect(), ..Self::default() };
+        world.stale = true;
+        world
+    }
+
+    /// A store has listed everything.
+    pub fn listed(&mut self, store: Store) {
+        self.awaited.remove(&store);
+    }
+
+    /// Whether every store has listed everything once.
+    #[must_use]
+    pub fn synced(&self) -> bool {
+        self.awaited.is_empty()
+    }
+
+    /// Whether a store has not listed everything yet.
+    #[must_use]
+    pub fn waits_for(&self, store: Store) -> bool {
+        self.awaited.contains(&store)
+    }
+
+    /// Decides everything again and marks everything to be looked at.
+    pub fn look_at_everything(&mut self) {
+        self.started = false;
+        self.stale = true;
+        self.undecide_all();
+        self.to_do.extend(self.apps.keys().cloned().map(Key::App));
+        self.to_do.extend(self.municipalities.keys().cloned().map(Key::Municipality));
+    }
+
+    /// Marks a key to be looked at.
+    pub fn touch(&mut self, key: Key) {
+        self.to_do.insert(key);
+    }
+
+    /// The deed of a namespace that the operator made.
+    #[must_use]
+    pub fn deed(&self, namespace: &str) -> Option<Deed> {
+        let deed = self.index.namespace(namespace)?.marks.as_ref()?.deed.as_ref()?;
+        self.deed_key.as_ref()?.read(namespace, deed)
+    }
+
+    /// The grant on a namespace, if the operator wrote both.
+    #[must_use]
+    pub fn sealed_grant(&self, key: &AppKey) -> Option<Grant> {
+        let name = key.namespace();
+        let deed = self.deed(&name)?;
+        let marks = self.index.namespace(&name)?.marks.as_ref()?;
+        let (text, seal) = marks.grant.as_ref().zip(marks.grant_seal.as_ref())?;
+        let sealed = self.deed_key.as_ref()?.sealed_grant(&name, &deed.tenant_id, text, seal);
+        sealed.then(|| serde_json::from_str(text).ok()).flatten()
+    }
+
+    /// Decides what is undecided and returns the keys to look at. Nothing before everything is listed.
+    pub fn settle(&mut self, now: Timestamp) -> Vec<Key> {
+        if !self.synced() || (self.deed_key.is_none() && !self.deed_key_lost) {
+            return Vec::new();
+        }
+        if !self.started {
+            self.start();
+        }
+        if std::mem::take(&mut self.stale) {
+            for (concern, name) in self.register.refresh() {
+                match concern {
+                    Concern::Municipality => {
+                        self.undecide_municipality(&name, false);
+                        self.touch(Key::Municipality(name));
+                    }
+                    Concern::Class => {
+                        self.undecide_all();
+                        self.touch(Key::Class(name));
+                    }
+                    Concern::System => {
+                        self.undecide_users_of(&name);
+                        self.touch(Key::System(name));
+                    }
+                }
+            }
+        }
+        while let Some((_, key)) = self.undecided.pop_first() {
+            self.decide(&key, now);
+        }
+        self.to_do.drain().collect()
+    }
+
+    /// What was granted before this process started keeps its place before anything new is decided.
+    fn start(&mut self) {
+        self.started = true;
+        let unclaimed: Vec<AppKey> =
+            self.index.namespaces().filter(|(_, n)| n.marks.is_some()).filter_map(|(name, _)| self.deed(name)?.key()).collect();
+        for key in unclaimed {
+            if let Some(record) = self.apps.get(&key) {
+                if record.grant.is_none()
+                    && let Some(grant) = self.sealed_grant(&key)
+                {
+                    self.register.ledger.enter(&key, &grant);
+                    if let Some(record) = self.apps.get_mut(&key) {
+                        record.grant = Some(grant);
+                    }
+                }
+            } else {
+                self.account_for_unclaimed(&key);
+                self.touch(Key::App(key));
+            }
+        }
+    }
+
+    fn decide(&mut self, key: &AppKey, now: Timestamp) {
+        let Some(record) = self.apps.get(key) else {
+            return;
+        };
+        if record.object.metadata.deletion_timestamp.is_some() {
+            return;
+        }
+        let ask = Ask { key, spec: &record.object.spec, standing: record.grant.as_ref(), namespace_is_foreign: self.is_foreign(key) };
+        let outcome = match &record.unreadable {
+            Some(problem) => Err(vec![problem.clone()]),
+            None => decide(ask, &self.register, now),
+        };
+        let before = self.register.ledger.holding(key).cloned();
+        let changed = match &outcome {
+            Ok(grant) => record.grant.as_ref() != Some(grant) || !record.rejections.is_empty(),
+            Err(rejections) => *rejections != record.rejections,
+        };
+        let first = !record.decided;
+        if let Ok(grant) = &outcome {
+            self.register.ledger.enter(key, grant);
+        }
+        let Some(record) = self.apps.get_mut(key) else {
+            return;
+        };
+        record.decided = true;
+        match outcome {
+            Ok(grant) => {
+                record.grant = Some(grant);
+                record.rejections = Vec::new();
+            }
+            Err(rejections) => record.rejections = rejections,
+        }
+        if changed || first {
+            self.touch(Key::App(key.clone()));
+        }
+        if let Some(before) = before
+            && self
+                .register
+                .ledger
+                .holding(key)
+                .is_some_and(|after| !before.amounts.within(after.amounts) || before.hostname != after.hostname)
+        {
+            self.undecide_municipality(&key.municipality, true);
+        }
+        if changed {
+            self.touch(Key::Municipality(key.municipality.clone()));
+        }
+    }
+
+    /// A tenant without a request holds what its namespace says, as long as the namespace is there.
+    fn account_for_unclaimed(&mut self, key: &AppKey) {
+        match self.sealed_grant(key) {
+            Some(grant) => self.register.ledger.enter(key, &grant),
+            None => {
+                if self.register.ledger.leave(key).is_some() {
+                    self.undecide_municipality(&key.municipality, true);
+                }
+            }
+        }
+    }
+
+    fn is_foreign(&self, key: &AppKey) -> bool {
+        let name = app_namespace(&key.municipality, &key.app);
+        !self.deed_key_lost && self.index.namespace(&name).is_some() && self.deed(&name).is_none()
+    }
+
+    fn undecide_municipality(&mut self, name: &str, only_refused: bool) {
+        for app in self.by_municipality.get(name).into_iter().flatten() {
+            let key = AppKey::new(name, app);
+            if let Some(record) = self.apps.get(&key)
+                && (!only_refused || !record.rejections.is_empty())
+            {
+                self.undecided.insert((record.object.metadata.creation_timestamp.as_ref().map(|t| t.0), key.clone()));
+            }
+            if !only_refused {
+                // Members and zones concern guard rails too.
+                self.to_do.insert(Key::App(key));
+            }
+        }
+    }
+
+    fn undecide_users_of(&mut self, system: &str) {
+        let users = self.apps.iter().filter(|(_, record)| record.object.spec.system == system);
+        self.undecided.extend(users.map(|(key, record)| (record.object.metadata.creation_timestamp.as_ref().map(|t| t.0), key.clone())));
+    }
+
+    fn undecide_all(&mut self) {
+        let all = self.apps.iter().map(|(key, record)| (record.object.metadata.creation_timestamp.as_ref().map(|t| t.0), key.clone()));
+        self.undecided.extend(all);
+    }
+}

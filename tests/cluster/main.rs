@@ -1,0 +1,15 @@
+//! kopnams on a real control plane: etcd, API server and controller manager, the chart installed by helm, and the real
+//! binary with the chart's own `ServiceAccount`, so that a missing right is found.
+//!
+//! Most tests share one lab and keep apart by municipalities of their own; what would disturb others has a lab of its
+//! own. `cargo test --test cluster -- --test-threads=1` prints how long each took.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod audit;
+mod drift;
+mod kit;
+mod life;
+mod operator;
+mod run;
+mod silence;
+mod world;
