@@ -7,4 +7,5 @@ pub mod live;
 pub mod plan;
 pub mod policy;
 pub mod request;
+pub mod review;
 pub mod status;

@@ -17,7 +17,7 @@ pub fn defaults(owner: Owner<'_>, size: &GrantedSize) -> Object {
     let pods = u64::from(size.pods.max(1));
     let cpu = (size.cpu.millis().unwrap_or(0) / pods).max(1);
     let burst = (size.cpu_burst.millis().unwrap_or(0) / pods).max(cpu);
-    let memory = (size.memory.bytes().unwrap_or(0) / pods / MEBIBYTE).max(1) * MEBIBYTE;
+    let memory = (size.memory.canonical().unwrap_or(0) / pods / MEBIBYTE).max(1) * MEBIBYTE;
     let amounts = |cpu| BTreeMap::from([("cpu".into(), Quantity(write_cpu(cpu))), ("memory".into(), Quantity(write_bytes(memory)))]);
     let item = LimitRangeItem {
         type_: "Container".into(),

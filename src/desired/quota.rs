@@ -50,7 +50,7 @@ pub fn of_home(owner: Owner<'_>) -> Object {
 
 /// Storage is twice the size, so that a restore fits beside the data.
 fn objects(size: &GrantedSize) -> BTreeMap<String, Quantity> {
-    let storage = size.storage.bytes().unwrap_or(0).saturating_mul(2);
+    let storage = size.storage.canonical().unwrap_or(0).saturating_mul(2);
     let mut hard: BTreeMap<String, Quantity> = COUNTED.map(|name| (name.to_string(), Quantity(ROOM.to_string()))).into();
     hard.insert("requests.storage".into(), Quantity(write_bytes(storage)));
     hard.insert("services.nodeports".into(), Quantity("0".into()));

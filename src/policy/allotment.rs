@@ -56,8 +56,8 @@ impl Amounts {
     pub fn of_grant(grant: &Grant) -> Result<Self, QuantityError> {
         Ok(Self {
             cpu: grant.size.cpu.millis()?,
-            memory: canonical_bytes(&grant.size.memory)?,
-            storage: canonical_bytes(&grant.size.storage)?,
+            memory: grant.size.memory.canonical()?,
+            storage: grant.size.storage.canonical()?,
             apps: 1,
         })
     }
@@ -110,11 +110,6 @@ impl Amounts {
     pub fn describe(self) -> String {
         self.each().map(|(name, amount, write)| format!("{} {name}", write(amount))).join(", ")
     }
-}
-
-/// Granted amounts are written canonically, where zero has no unit.
-fn canonical_bytes(bytes: &crate::request::quantity::Bytes) -> Result<u64, QuantityError> {
-    if bytes.0 == "0" { Ok(0) } else { bytes.bytes() }
 }
 
 /// What one app holds.
