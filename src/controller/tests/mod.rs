@@ -16,13 +16,13 @@ use std::collections::BTreeMap;
 const APP: &str = "/apis/kopnams.lv/v1alpha1/namespaces/m/municipalityapps/a";
 const NAMESPACE: &str = "/api/v1/namespaces/m--a";
 
+#[expect(clippy::needless_pass_by_value, reason = "written as literals")]
 fn object<K: serde::de::DeserializeOwned>(kind: &str, meta: Value, spec: Value) -> K {
     serde_json::from_value(json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": kind, "metadata": meta, "spec": spec})).unwrap()
 }
 
-fn request(extra: Value) -> Value {
-    let mut spec = json!({"system": "website", "hostname": "a.m.example.lv"});
-    spec.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+fn request() -> Value {
+    let spec = json!({"system": "website", "hostname": "a.m.example.lv"});
     json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": "MunicipalityApp", "spec": spec,
         "metadata": {"name": "a", "namespace": "m", "uid": "00000000-0000-0000-0000-000000000001", "resourceVersion": "1", "generation": 1,
             "creationTimestamp": "2026-11-22T10:00:00Z"}})
@@ -31,9 +31,12 @@ fn request(extra: Value) -> Value {
 /// A controller whose API server is the record, with one request that nobody answered yet.
 fn controller(fence: Fence) -> (Arc<Context>, Record) {
     let record = Record::default();
-    record.put(APP, request(json!({})));
-    record.put("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/municipalityapps.kopnams.lv", json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "municipalityapps.kopnams.lv"}}));
+    record.put(APP, request());
+    record.put(
+        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/municipalityapps.kopnams.lv",
+        json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": {"name": "municipalityapps.kopnams.lv"}}),
+    );
     record.put("/api/v1/namespaces/m", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "m"}}));
     let client = record.client();
     let ctx = Context {
@@ -49,14 +52,22 @@ fn controller(fence: Fence) -> (Arc<Context>, Record) {
     intake::change(&ctx, |world| {
         world.deed_key = DeedKey::from_bytes(&[1; 32]);
         world.set_class(object::<DataClass>("DataClass", json!({"name": "open"}), json!({"title": title, "rank": 0})));
-        world.set_system(object::<HostedSystem>("HostedSystem", json!({"name": "website"}), json!({
+        world.set_system(object::<HostedSystem>(
+            "HostedSystem",
+            json!({"name": "website"}),
+            json!({
             "title": title, "maintainer": "platform", "category": "c", "dataClass": "open", "defaultVersion": "1.0", "defaultSize": "small",
-            "sizes": {"small": {"cpu": "1", "memory": "1Gi", "storage": "1Gi", "pods": 5}}, "versions": [{"name": "1.0"}]})));
-        world.set_municipality(object::<Municipality>("Municipality", json!({"name": "m"}), json!({
+            "sizes": {"small": {"cpu": "1", "memory": "1Gi", "storage": "1Gi", "pods": 5}}, "versions": [{"name": "1.0"}]}),
+        ));
+        world.set_municipality(object::<Municipality>(
+            "Municipality",
+            json!({"name": "m"}),
+            json!({
             "code": "0000001", "title": title, "peerGroup": "municipality", "zones": ["m.example.lv"],
             "allotment": {"cpu": "10", "memory": "10Gi", "storage": "10Gi", "apps": 5},
             "members": [{"role": "viewer", "name": "m:staff"}],
-            "contacts": {"technical": "a@b", "security": "a@b", "dataProtection": "a@b"}})));
+            "contacts": {"technical": "a@b", "security": "a@b", "dataProtection": "a@b"}}),
+        ));
         world.set_app(serde_json::from_value(record.get(APP).unwrap()).unwrap(), None);
     });
     (Arc::new(ctx), record)
@@ -174,7 +185,13 @@ async fn a_removed_request_is_looked_at_live_marked_and_released() {
     seen(&ctx, &record);
     reconcile(&ctx).await;
     let definition = "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/municipalityapps.kopnams.lv";
-    let expected = [definition.into(), "GET /api/v1/namespaces/m".into(), format!("GET {NAMESPACE}"), format!("PUT {NAMESPACE}"), format!("PATCH {APP}")];
+    let expected = [
+        definition.into(),
+        "GET /api/v1/namespaces/m".into(),
+        format!("GET {NAMESPACE}"),
+        format!("PUT {NAMESPACE}"),
+        format!("PATCH {APP}"),
+    ];
     assert_eq!(record.taken(), expected);
     assert!(record.get(NAMESPACE).unwrap()["metadata"]["annotations"]["kopnams.lv/retire"].is_string());
 }

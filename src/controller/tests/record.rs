@@ -58,14 +58,18 @@ impl Record {
 
     async fn answer(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let bytes = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        let bytes = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         let body: Value = serde_json::from_slice(&bytes).unwrap_or_default();
         let path = parts.uri.path().to_string();
         let content = parts.headers.get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_string();
         let mut inner = self.0.lock().unwrap();
         inner.asked.push(format!("{} {path}", parts.method));
         let (code, answer) = inner.answer(&parts.method, &path, &content, body);
-        Response::builder().status(code).header("content-type", "application/json").body(Body::from(answer.to_string().into_bytes())).unwrap()
+        Response::builder()
+            .status(code)
+            .header("content-type", "application/json")
+            .body(Body::from(answer.to_string().into_bytes()))
+            .unwrap()
     }
 }
 
@@ -81,7 +85,12 @@ impl Inner {
     }
 
     fn answer(&mut self, method: &Method, path: &str, content: &str, body: Value) -> (u16, Value) {
-        let status = |code: u16, reason: &str| (code, json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": reason, "reason": reason, "code": code}));
+        let status = |code: u16, reason: &str| {
+            (
+                code,
+                json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": reason, "reason": reason, "code": code}),
+            )
+        };
         let target = path.strip_suffix("/status").unwrap_or(path);
         match *method {
             Method::GET => self.objects.get(path).map_or_else(|| status(404, "NotFound"), |object| (200, object.clone())),
@@ -89,14 +98,18 @@ impl Inner {
                 let at = format!("{path}/{}", body["metadata"]["name"].as_str().unwrap_or_default());
                 if self.objects.contains_key(&at) { status(409, "AlreadyExists") } else { (201, self.put(&at, body)) }
             }
-            Method::PUT => (200, self.put(path, body)),
             Method::PATCH if content.contains("json-patch") => {
                 let Some(mut object) = self.objects.get(target).cloned() else { return status(404, "NotFound") };
                 let patch: json_patch::Patch = serde_json::from_value(body).unwrap();
                 let untested: Vec<_> = patch.0.iter().filter(|op| !matches!(op, json_patch::PatchOperation::Test(_))).cloned().collect();
-                if json_patch::patch(&mut object, &json_patch::Patch(untested)).is_err() { status(422, "Invalid") } else { (200, self.put(target, object)) }
+                if json_patch::patch(&mut object, &json_patch::Patch(untested)).is_err() {
+                    status(422, "Invalid")
+                } else {
+                    (200, self.put(target, object))
+                }
             }
-            Method::PATCH => (200, self.put(path, body)),
+            // Replace, or apply: the body is the object.
+            Method::PUT | Method::PATCH => (200, self.put(path, body)),
             Method::DELETE => match self.objects.remove(path) {
                 Some(_) => (200, json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"})),
                 None => status(404, "NotFound"),
