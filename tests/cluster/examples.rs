@@ -21,7 +21,13 @@ struct Rejected {
     kind: String,
     namespace: String,
     name: String,
-    documents: Vec<Value>,
+    documents: Vec<Document>,
+}
+
+/// A document as it is written, and as it reads.
+struct Document {
+    source: String,
+    object: Value,
 }
 
 impl Rejected {
@@ -41,12 +47,12 @@ impl Rejected {
             kind: kind.into(),
             namespace: namespace.into(),
             name: name.into(),
-            documents: documents(&source),
+            documents: source.split("\n---\n").map(|source| Document { source: source.into(), object: documents(source).remove(0) }).collect(),
         }
     }
 
-    fn is_about(&self, document: &Value) -> bool {
-        text(document, "/kind") == self.kind && text(document, "/metadata/name") == self.name
+    fn is_about(&self, document: &Document) -> bool {
+        text(&document.object, "/kind") == self.kind && text(&document.object, "/metadata/name") == self.name
     }
 }
 
@@ -114,19 +120,17 @@ async fn refused(world: &World, file: &Path, example: &Rejected) -> &'static str
         // A refused municipality gets no home, so the request can be applied only in somebody else's namespace.
         world.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": example.namespace}})).await.unwrap();
     }
-    let mut applied = Vec::new();
     for document in &example.documents {
         if example.reason == "MunicipalityTerminating" && example.is_about(document) {
             world.see("MunicipalityApp", &example.namespace, "esosa-majaslapa", "granted", |o| condition(o, "Admitted").0 == "True").await;
             world.delete("Municipality", "", &example.namespace).await;
         }
-        if let Err(said) = kubectl_apply(world, document).await {
+        if let Err(said) = kubectl_apply(world, &document.source).await {
             assert!(example.is_about(document), "{}: the wrong object was refused: {said}", file.display());
             let right = said.contains(&format!("{}: ", example.reason)) || example.reason == "FieldInvalid";
             assert!(right, "{}: expected {}, the API server said: {said}", file.display(), example.reason);
             return "refused by the API server";
         }
-        applied.push(document);
     }
     let expected = |o: &Value| ["Admitted", "Ready", "WithinAllotment"].iter().any(|type_| condition(o, type_) == ("False", &example.reason));
     let what = format!("{}: refused as {}", file.display(), example.reason);
@@ -141,22 +145,22 @@ async fn refused(world: &World, file: &Path, example: &Rejected) -> &'static str
 async fn untouched(world: &World, example: &Rejected) {
     let name = format!("{}--{}", example.namespace, example.name);
     let found = world.get("Namespace", "", &name).await;
-    let Some(document) = example.documents.iter().find(|document| text(document, "/kind") == "Namespace") else {
+    let Some(document) = example.documents.iter().find(|document| text(&document.object, "/kind") == "Namespace") else {
         assert_eq!(found, None, "nothing is made for a refused request");
         return;
     };
     let found = found.unwrap();
-    assert_eq!(text(document, "/metadata/name"), name);
+    assert_eq!(text(&document.object, "/metadata/name"), name);
     assert_eq!(found["metadata"]["labels"], json!({"kubernetes.io/metadata.name": name}), "{}", shown(&found));
     let annotations: Vec<&String> = found["metadata"]["annotations"].as_object().into_iter().flatten().map(|(key, _)| key).collect();
     assert_eq!(annotations, ["kubectl.kubernetes.io/last-applied-configuration"]);
 }
 
 /// kubectl as an admin runs it, strictly; waits for a home namespace that is being made.
-async fn kubectl_apply(world: &World, document: &Value) -> Result<(), String> {
+async fn kubectl_apply(world: &World, document: &str) -> Result<(), String> {
     let begun = Instant::now();
     loop {
-        match world.lab.kubectl_input(["apply", "--validate=strict", "-f", "-"], &document.to_string()) {
+        match world.lab.kubectl_input(["apply", "--validate=strict", "-f", "-"], document) {
             Ok(_) => return Ok(()),
             Err(Error::Command { stderr, .. }) if stderr.contains("namespaces \"") && begun.elapsed() < Duration::from_secs(10) => {
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -169,8 +173,8 @@ async fn kubectl_apply(world: &World, document: &Value) -> Result<(), String> {
 
 /// Data classes count for everybody, so those of a file go when it has been seen.
 async fn tidy(world: &World, example: &Rejected) {
-    for document in example.documents.iter().filter(|document| text(document, "/kind") == "DataClass") {
-        let name = text(document, "/metadata/name");
+    for document in example.documents.iter().filter(|document| text(&document.object, "/kind") == "DataClass") {
+        let name = text(&document.object, "/metadata/name");
         if world.get("DataClass", "", name).await.is_some() {
             world.delete("DataClass", "", name).await;
         }
@@ -183,7 +187,7 @@ async fn below_granted(world: &World) {
     let source = fs::read_to_string(format!("{folder}/municipality.yaml")).unwrap();
     let mut roomy = documents(&source).remove(0);
     roomy["spec"]["allotment"] = json!({"cpu": "4", "memory": "8Gi", "storage": "80Gi", "apps": 4});
-    kubectl_apply(world, &roomy).await.unwrap();
+    kubectl_apply(world, &roomy.to_string()).await.unwrap();
     let slug = text(&roomy, "/metadata/name").to_string();
     let live = documents(&fs::read_to_string(format!("{folder}/live.yaml")).unwrap()).remove(0);
     let requests: Vec<Value> = live["items"].as_array().unwrap().clone();
@@ -192,7 +196,7 @@ async fn below_granted(world: &World) {
         request.as_object_mut().unwrap().remove("status");
         let name = text(&request, "/metadata/name").to_string();
         request["metadata"] = json!({"name": name, "namespace": slug});
-        kubectl_apply(world, &request).await.unwrap();
+        kubectl_apply(world, &request.to_string()).await.unwrap();
         world.ready_app(&slug, &name).await;
     }
     world.lab.kubectl(["apply", "-f", &format!("{folder}/municipality.yaml")]).unwrap();

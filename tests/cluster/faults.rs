@@ -8,7 +8,7 @@ use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::audit::Line;
-use crate::kit::{app, is_ready, label, meant, shown, text};
+use crate::kit::{app, is_ready, label, meant, text};
 use crate::operator::Operator;
 use crate::run::{alone, say};
 use crate::world::World;
@@ -81,7 +81,7 @@ fn killed_at_random_moments_it_ends_where_an_undisturbed_one_ends() {
         let asking = ask_for(world, &rough, 20);
         let killing = async {
             let mut kills = 0;
-            while kills < 4 || ready(world, &rough).await < 200 && kills < 12 {
+            while kills < 4 || kills < 8 && ready(world, &rough).await < 200 {
                 tokio::time::sleep(Duration::from_millis(dice.between(50, 900))).await;
                 world.kill_operator().await;
                 world.ensure_operator().await;
