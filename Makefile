@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench soak lab lab-stop check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+.PHONY: help demo test bench lab lab-stop check check-rust check-generated check-charts check-shell check-deny generate fmt clean
 
 CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
@@ -25,10 +25,6 @@ test: ## all tests; the first time Kubernetes is built, about a quarter of an ho
 bench: ## the figures of docs/performance.md, measured here; some minutes
 	@$(LAB) tools >/dev/null
 	@$(CARGO) bench --locked --bench apps
-
-soak: ## the operator killed at random moments, many rounds
-	@$(LAB) tools >/dev/null
-	@KOPNAMS_SOAK=1 $(CARGO) test --locked --release --test cluster -- --nocapture killed
 
 lab: ## start a control plane that stays; NAME=lab
 	@$(LAB) up --name $(NAME)

@@ -81,6 +81,8 @@ end() {
                 wait "$node" 2>/dev/null || true
             fi
             "$lab" down --name "$name" >/dev/null 2>&1 || true
+            # What is left of a name that is never used again.
+            rm -rf "${KOPNAMS_CACHE:-$HOME/.cache/kopnams}/labs/$name"
         fi
     fi
     rm -rf "$work"
@@ -118,7 +120,8 @@ until_ready() {
 
 # ---- the demo ----
 
-step "1. Building what is needed. The first time this takes a quarter of an hour; it is kept in ${KOPNAMS_CACHE:-~/.cache/kopnams}."
+step "1. Building what is needed, unless it is there."
+say "  The first time this takes a quarter of an hour; Kubernetes is kept in ${KOPNAMS_CACHE:-~/.cache/kopnams}."
 if [ -n "${KOPNAMS_BIN:-}" ]; then
     bin=$KOPNAMS_BIN
 else
@@ -161,7 +164,7 @@ sed 's/^/    /' examples/requests/municipalities/$town/$app.yaml | cut -c1-100
 kubectl apply --recursive --filename examples/requests >/dev/null
 apps=$(find examples/requests -name '*.yaml' | wc -l)
 until_ready requests "$apps" municipalityapps --all-namespaces
-kubectl get municipalityapps --all-namespaces --output custom-columns='MUNICIPALITY:.metadata.namespace,APP:.metadata.name,SYSTEM:.spec.system,VERSION:.status.grant.version,SIZE:.status.grant.size.name,READY:.status.conditions[?(@.type=="Ready")].status,REASON:.status.conditions[?(@.type=="Ready")].reason' | table
+kubectl get municipalityapps --all-namespaces --output custom-columns='MUNICIPALITY:.metadata.namespace,APP:.metadata.name,SYSTEM:.spec.system,SIZE:.status.grant.size.name,READY:.status.conditions[?(@.type=="Ready")].status,REASON:.status.conditions[?(@.type=="Ready")].reason' | table
 
 step "6. What one tenant consists of: the namespace $tenant."
 kubectl get namespace,resourcequota,limitrange,networkpolicy,rolebinding,serviceaccount --namespace $tenant \
@@ -185,22 +188,23 @@ kubectl get municipalityapp lietvediba-arhivs --namespace $town \
 say "  Nothing was made for it, and the municipality's other apps are as they were."
 
 step "8. Somebody deletes the network policy that isolates the website."
-# The watch itself says when it is gone and when it is back.
+# The clock starts before kubectl does and stops when a watch shows the new one, so kubectl's own time counts too.
 exec {events}< <(exec kubectl get networkpolicies --namespace $tenant --field-selector metadata.name=default-deny --watch --output-watch-events --no-headers)
 watcher=$!
-gone=''
+asked='' gone=''
 while read -r -t 30 -u "$events" event _; do
     now=$EPOCHREALTIME
     case $event in
     ADDED)
         [ -z "$gone" ] || break
-        kubectl delete networkpolicy default-deny --namespace $tenant >/dev/null &
+        asked=$EPOCHREALTIME
+        kubectl delete networkpolicy default-deny --namespace $tenant --wait=false >/dev/null &
         ;;
     DELETED) gone=$now ;;
     esac
 done
 { [ -n "$gone" ] && [ "$event" = ADDED ]; } || fail "the network policy did not come back within 30 s"
-say "  It was back after $(between "$gone" "$now") ms, as the same watch saw both."
+say "  It was back $(between "$asked" "$now") ms after kubectl was started to delete it."
 kill "$watcher" 2>/dev/null || true
 watcher=''
 exec {events}<&-

@@ -48,4 +48,5 @@ pub mod plan;
 pub mod apply;
 pub mod status;
 pub mod controller;
+pub mod review;
 pub mod cli;

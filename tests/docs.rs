@@ -63,6 +63,27 @@ fn links_between_pages_lead_somewhere() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
+/// The page on security names a test for each statement.
+#[test]
+fn the_tests_that_pages_name_exist() {
+    let mut code = String::new();
+    let mut folders = vec![Path::new(ROOT).join("src"), Path::new(ROOT).join("tests")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                code += &fs::read_to_string(path).unwrap();
+            }
+        }
+    }
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/security.md")).unwrap();
+    let is_test = |word: &&str| word.matches('_').count() > 1 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let missing: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_test).filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "docs/security.md names tests that do not exist: {missing:?}");
+}
+
 /// `docs/findings.md` is made from the reasons in the code: `make generate` writes it, and this test says when it is old.
 #[test]
 fn the_list_of_findings_is_current() {
@@ -158,5 +179,7 @@ fn run(page: &str) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{page} does not work ({}); it said:\n{said}", output.status);
+    let lines: Vec<&str> = said.lines().collect();
+    let last = lines.iter().skip(lines.len().saturating_sub(40)).fold(String::new(), |text, line| text + line + "\n");
+    assert!(output.status.success(), "{page} does not work ({}); the last it said was\n{last}", output.status);
 }

@@ -42,7 +42,7 @@ impl Operator {
 
     /// Seconds from the start until it says that it has listed everything.
     pub async fn ready(&self) -> Result<f64> {
-        while self.started.elapsed() < Duration::from_secs(60) {
+        while self.started.elapsed() < Duration::from_mins(1) {
             if self.answers_ready().await.unwrap_or(false) {
                 return Ok(self.started.elapsed().as_secs_f64());
             }
@@ -89,7 +89,7 @@ pub async fn all_ready(client: &Client, apps: usize, since: Instant) -> Result<f
     let api: Api<MunicipalityApp> = Api::all(client.clone());
     let mut stream = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff().applied_objects());
     let mut ready = HashSet::new();
-    let limit = Duration::from_secs(600);
+    let limit = Duration::from_mins(10);
     while let Some(app) = tokio::time::timeout(limit, stream.try_next()).await.context("the apps were not ready in time")?? {
         if app.status.as_ref().is_some_and(|status| holds(&status.conditions, "Ready")) {
             ready.insert((app.namespace(), app.name_any()));

@@ -1,9 +1,9 @@
 //! The command line: thin, over the same functions as the controller.
 
 pub mod crds;
-pub mod files;
 pub mod plan;
 pub mod run;
+pub mod screen;
 pub mod validate;
 
 use anyhow::Result;

@@ -1,10 +1,220 @@
-//! v
-/// x
-#[derive(Debug, clap::Args)]
-pub struct Validate {}
-impl Validate {
-    /// x
-    pub fn run(self) -> anyhow::Result<u8> {
-        Ok(0)
+//! `kopnams validate`: what is wrong with files, where, and what to write instead.
+
+use super::screen::{self, Screen, Tone, counted, wrapped};
+use crate::request::check::Definitions;
+use crate::request::read::{self, Finding, Tree};
+use crate::review::{Review, review};
+use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::PathBuf;
+
+/// Check files: what is wrong, where, and what to write instead.
+///
+/// Reads files and folders (*.yaml, *.yml, *.json) and says what the API server or the operator would
+/// refuse. Requests are decided against the platform's objects, so name these too. An object in a
+/// later PATH takes the place of one with the same name in an earlier PATH.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kopnams validate examples/platform examples/requests
+  kopnams validate examples/platform my-request.yaml
+  kopnams validate examples/platform my-request.yaml --output json | jq '.findings[].message'
+
+Exit codes: 0 nothing to mend, 1 findings, 2 wrong usage or a file could not be read.")]
+pub struct Validate {
+    #[command(flatten)]
+    sources: Sources,
+    /// How to print.
+    #[arg(long, short, value_enum, default_value_t = Format::Text)]
+    output: Format,
+}
+
+/// What is read.
+#[derive(Debug, Args)]
+pub struct Sources {
+    /// Files and folders with the platform's objects and requests.
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// What a cluster holds: the output of `kubectl get municipalityapps,municipalities -A -o yaml`.
+    #[arg(long, value_name = "FILE")]
+    live: Option<PathBuf>,
+}
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Sources {
+    /// Reads everything and reviews it.
+    pub fn review(&self) -> Result<(Tree, Review)> {
+        let definitions = Definitions::compile()?;
+        let tree = read::read(&self.paths)?;
+        let live = self.live.as_ref().map(|file| read::read(std::slice::from_ref(file))).transpose()?;
+        let review = review(&tree, live.as_ref(), &definitions, Timestamp::now());
+        Ok((tree, review))
     }
+}
+
+impl Validate {
+    /// Runs the command.
+    pub fn run(self) -> Result<u8> {
+        let (_, review) = self.sources.review()?;
+        let screen = Screen::stdout();
+        let text = match self.output {
+            Format::Text => text(&review, screen),
+            Format::Json => json(&review)?,
+        };
+        screen::print(&text).context("cannot write the output")?;
+        Ok(exit_code(&review))
+    }
+}
+
+/// The exit code of a review: what could not be decided is not fine.
+#[must_use]
+pub fn exit_code(review: &Review) -> u8 {
+    match (review.is_refused(), is_without_platform(review)) {
+        (true, _) => super::REFUSED,
+        (false, true) => super::TROUBLE,
+        (false, false) => super::FINE,
+    }
+}
+
+/// Requests were given without anything that they could be decided against.
+#[must_use]
+pub fn is_without_platform(review: &Review) -> bool {
+    review.undecided && review.counts.get("requests").is_some_and(|n| *n > 0)
+}
+
+/// What to say of requests without a platform.
+pub const WITHOUT_PLATFORM: &str = "The requests were checked by themselves only and not decided: there is no catalogue and no municipality \
+among the files. Name the platform's folder too, for example: kopnams validate examples/platform my-request.yaml";
+
+/// The findings, one line each unless a terminal is narrower, and a summary.
+#[must_use]
+pub fn text(review: &Review, screen: Screen) -> String {
+    let mut out = String::new();
+    let mut file: Option<&str> = None;
+    for finding in review.findings.iter().filter(|f| !f.code.is_note()) {
+        if file.is_some_and(|file| file != &*finding.file) {
+            out.push('\n');
+        }
+        file = Some(&finding.file);
+        out.push_str(&line(&finding.into(), screen));
+    }
+    if file.is_some() {
+        out.push('\n');
+    }
+    notes(review, &mut out);
+    if is_without_platform(review) {
+        let _ = writeln!(out, "{}", wrapped(WITHOUT_PLATFORM, screen.columns(), 0, 0));
+    }
+    let summary = match review.to_mend() {
+        (0, _) if is_without_platform(review) => screen.paint(Tone::Change, &format!("{}: not decided", inventory(review))),
+        (0, _) => screen.paint(Tone::Good, &format!("{}: nothing to mend", inventory(review))),
+        (mend, files) => {
+            screen.paint(Tone::Bad, &format!("{} in {}", counted(mend, "finding", "findings"), counted(files, "file", "files")))
+        }
+    };
+    let _ = writeln!(out, "{summary}");
+    out
+}
+
+/// `file:line:column: Reason: message`, with the object under it.
+#[must_use]
+pub fn line(finding: &JsonFinding<'_>, screen: Screen) -> String {
+    let place = format!("{}:{}:{}:", finding.file, finding.line, finding.column);
+    let object = if finding.object.is_empty() { String::new() } else { format!(" ({})", finding.object) };
+    let body = format!("{} {}: {}{object}", place, finding.reason, finding.message);
+    let body = match screen.width {
+        Some(width) => wrapped(&body, width, 0, 4),
+        None => body,
+    };
+    // The place and the reason are never broken apart from their colour: they come first and hold no blanks.
+    let reason = format!("{}:", finding.reason);
+    let body = body.replacen(&place, &screen.paint(Tone::Strong, &place), 1);
+    let body = body.replacen(&reason, &screen.paint(Tone::Bad, &reason), 1);
+    format!("{body}\n")
+}
+
+fn notes(review: &Review, out: &mut String) {
+    let notes: Vec<_> = review.findings.iter().filter(|f| f.code.is_note()).collect();
+    if let Some(first) = notes.first() {
+        let count = counted(notes.len(), "document is", "documents are");
+        let _ = writeln!(out, "note: {count} passed over, the first in {}:{}: {}", first.file, first.line, first.message);
+    }
+}
+
+/// `18 requests, 43 municipalities, 10 systems, 4 data classes`.
+#[must_use]
+pub fn inventory(review: &Review) -> String {
+    let kinds = [("requests", "request"), ("municipalities", "municipality"), ("systems", "system"), ("data classes", "data class")];
+    let count = |(many, one)| counted(review.counts.get(many).copied().unwrap_or(0), one, many);
+    kinds.map(count).join(", ")
+}
+
+/// The JSON form of `kopnams validate`. Fields are only ever added.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Report<'a> {
+    /// What must be mended, in the order of the files.
+    findings: Vec<JsonFinding<'a>>,
+    /// What was passed over; nothing needs mending.
+    notes: Vec<JsonFinding<'a>>,
+    /// How many objects of each kind there are: `requests`, `municipalities`, `systems`, `data classes`, …
+    counts: &'a std::collections::BTreeMap<&'static str, usize>,
+    /// Whether the requests could be decided; false without a catalogue among the files.
+    decided: bool,
+}
+
+/// A finding in JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JsonFinding<'a> {
+    /// The file as it was named.
+    pub file: &'a str,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// The stable reason, such as `HostnameTaken`; also `YamlInvalid` and, for notes, `Ignored`.
+    pub reason: &'static str,
+    /// `Kind/name` or `Kind/namespace/name`; empty when the whole file is meant.
+    pub object: &'a str,
+    /// JSON pointer of the field; empty for the object as a whole.
+    pub path: &'a str,
+    /// What is wrong and what to write instead.
+    pub message: &'a str,
+}
+
+impl<'a> From<&'a Finding> for JsonFinding<'a> {
+    fn from(finding: &'a Finding) -> Self {
+        Self {
+            file: &finding.file,
+            line: finding.line,
+            column: finding.column,
+            reason: finding.code.as_str(),
+            object: &finding.object,
+            path: &finding.path,
+            message: &finding.message,
+        }
+    }
+}
+
+/// The review as JSON.
+pub fn json(review: &Review) -> Result<String> {
+    let (notes, findings): (Vec<_>, Vec<_>) = review.findings.iter().partition(|finding| finding.code.is_note());
+    let report = Report {
+        findings: findings.into_iter().map(JsonFinding::from).collect(),
+        notes: notes.into_iter().map(JsonFinding::from).collect(),
+        counts: &review.counts,
+        decided: !review.undecided,
+    };
+    Ok(format!("{}\n", serde_json::to_string_pretty(&report)?))
 }

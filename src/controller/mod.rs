@@ -116,3 +116,6 @@ pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = 
 fn hostname() -> String {
     std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "kopnams".into())
 }
+
+#[cfg(test)]
+mod tests;

@@ -221,7 +221,7 @@ mod tests {
         let queue = Queue::default();
         queue.push("a");
         let key = queue.next().await;
-        queue.done(key, Next::After(Duration::from_secs(60)));
+        queue.done(key, Next::After(Duration::from_mins(1)));
         queue.push("a");
         let before = Instant::now();
         let key = queue.next().await;

@@ -46,7 +46,7 @@ pub async fn work(ctx: Arc<Context>, mut leading: watch::Receiver<bool>) {
 }
 
 /// Reconciles a request.
-async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileError> {
+pub(super) async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileError> {
     let seen = { ctx.world().apps.get(key).cloned() };
     let Some(record) = seen else {
         return unclaimed::reconcile(ctx, key).await;

@@ -4,6 +4,7 @@
 //! as CEL rules of the CRD; the API server and the offline commands run the same rules.
 
 pub mod app;
+pub mod check;
 pub mod class;
 pub mod municipality;
 pub mod names;

@@ -48,7 +48,8 @@ pub fn transitions(old: &[Condition], new: &[Condition]) -> Vec<(Severity, Strin
         let was_stalled = find(old, "Stalled").is_some();
         if after.status == "True" && was_stalled {
             told.push((Severity::Normal, after.reason.clone(), after.message.clone()));
-        } else if after.status == "False" && find(new, "Stalled").is_none() {
+        } else if after.status == "False" && find(new, "Stalled").is_none() && after.reason != "GuardRailsPending" {
+            // A change on its way is no news; one that fails is.
             told.push((Severity::Warning, after.reason.clone(), after.message.clone()));
         }
     }

@@ -109,7 +109,7 @@ impl Node {
             guard,
         };
         let cluster = node.ask_json(&["config", "view", "--raw", "--flatten", "--minify"])?["clusters"][0]["cluster"].take();
-        node.server = cluster["server"].as_str().unwrap_or_default().to_owned();
+        cluster["server"].as_str().unwrap_or_default().clone_into(&mut node.server);
         node.ca_pem = cluster["certificate-authority-data"].as_str().map(kubeconfig::decoded).transpose()?.unwrap_or_default();
         Ok(node)
     }

@@ -1,0 +1,159 @@
+//! What is wrong with an object's shape, in words.
+
+use crate::policy::{Reason, listed};
+use crate::request::read::{Document, Finding, place};
+use jsonschema::ValidationError;
+use jsonschema::error::ValidationErrorKind;
+use serde_json::Value;
+
+/// Checks what every object has: a name, and a namespace if it lives in one.
+#[must_use]
+pub fn metadata(document: &Document, namespaced: bool) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut reject = |path: &str, message: &str| found.push(document.finding(Reason::FieldInvalid, path, message));
+    let field = |path: &str| document.value.pointer(path);
+    match field("/metadata/name") {
+        Some(Value::String(_)) => {}
+        Some(_) => reject("/metadata/name", "metadata.name must be text; write it in quotes"),
+        None => reject("/metadata/name", "metadata.name is missing; write the object's name"),
+    }
+    match field("/metadata/namespace") {
+        Some(Value::String(_)) if namespaced => {}
+        None | Some(Value::Null) if !namespaced => {}
+        Some(Value::String(_)) => {
+            reject("/metadata/namespace", "an object of this kind is in no namespace; remove metadata.namespace");
+        }
+        Some(_) if namespaced => reject("/metadata/namespace", "metadata.namespace must be text; write your municipality's slug in quotes"),
+        Some(_) => reject("/metadata/namespace", "an object of this kind is in no namespace; remove metadata.namespace"),
+        None => reject("/metadata/namespace", "metadata.namespace is missing; write your municipality's slug"),
+    }
+    for map in ["labels", "annotations"] {
+        let entries = field(&format!("/metadata/{map}")).and_then(Value::as_object).into_iter().flatten();
+        for (name, _) in entries.filter(|(_, value)| !value.is_string()) {
+            let path = place::joined(&format!("/metadata/{map}"), name);
+            reject(&path, &format!("`{name}` must be text; write its value in quotes"));
+        }
+    }
+    found
+}
+
+/// Says what a schema error means and what to write instead.
+#[must_use]
+pub fn explain(document: &Document, schema: &Value, error: &ValidationError<'_>) -> Finding {
+    let path = error.instance_path().to_string();
+    let shown = dotted(&path);
+    let keyword = error.schema_path().to_string();
+    let around = keyword.rsplit_once('/').and_then(|(parent, _)| schema.pointer(parent)).unwrap_or(schema);
+    let here = |message: String| document.finding(Reason::FieldInvalid, &path, message);
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let name = unexpected.first().map_or("", String::as_str);
+            let known: Vec<&str> =
+                around.get("properties").and_then(Value::as_object).into_iter().flat_map(|p| p.keys()).map(String::as_str).collect();
+            let near = did_you_mean(name, known.iter().copied());
+            let others = match &unexpected[..] {
+                [] | [_] => String::new(),
+                [_, rest @ ..] => format!(" (nor {})", listed(rest.iter().map(String::as_str))),
+            };
+            let of = if shown.is_empty() { "an object of this kind".to_string() } else { shown };
+            let message = format!("{of} has no field `{name}`{others}; remove it, or write one of {}{near}", listed(known));
+            document.finding_of_key(Reason::FieldInvalid, &place::joined(&path, name), message)
+        }
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            let meaning = around.pointer(&format!("/properties/{name}/description")).and_then(Value::as_str);
+            let meaning = meaning.map_or_else(String::new, |text| format!(" ({})", text.trim_end_matches('.')));
+            let full = if shown.is_empty() { name.to_string() } else { format!("{shown}.{name}") };
+            document.finding(Reason::FieldInvalid, &place::joined(&path, name), format!("the field {full} is missing; write it{meaning}"))
+        }
+        ValidationErrorKind::Type { .. } => here(wrong_type(document, &path, &shown, around.get("type"), error.instance())),
+        ValidationErrorKind::Enum { options } => {
+            let known: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let written = error.instance().as_str().map_or_else(|| error.instance().to_string(), str::to_string);
+            let near = did_you_mean(&written, known.iter().copied());
+            here(format!("{shown} cannot be `{}`; write {}{near}", shortened(&written), listed(known)))
+        }
+        ValidationErrorKind::Minimum { limit } => here(format!("{shown} is less than {limit}; write {limit} or more")),
+        ValidationErrorKind::Maximum { limit } => here(format!("{shown} is more than {limit}; write {limit} or less")),
+        ValidationErrorKind::MinLength { limit } => here(match limit {
+            1 => format!("{shown} is empty; write something, or leave the field out if it may be left out"),
+            _ => format!("{shown} is too short; write at least {limit} characters"),
+        }),
+        ValidationErrorKind::MaxLength { limit } => here(format!("{shown} is too long; write at most {limit} characters")),
+        ValidationErrorKind::MinItems { limit } => here(format!("{shown} has too few entries; write at least {limit}")),
+        ValidationErrorKind::MaxItems { limit: 0 } => here(format!("{shown} must be empty: this release does not take any entries there")),
+        ValidationErrorKind::MaxItems { limit } => here(format!("{shown} has too many entries; write at most {limit}")),
+        ValidationErrorKind::MinProperties { limit } => here(format!("{shown} has too few entries; write at least {limit}")),
+        ValidationErrorKind::MaxProperties { limit } => here(format!("{shown} has too many entries; write at most {limit}")),
+        ValidationErrorKind::UniqueItems => here(format!("{shown} names something twice; write each entry once")),
+        _ => here(format!("{shown}: {error}")),
+    }
+}
+
+fn wrong_type(document: &Document, path: &str, shown: &str, wanted: Option<&Value>, value: &Value) -> String {
+    let names: Vec<&str> = match wanted {
+        Some(Value::String(one)) => vec![one.as_str()],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect(),
+        _ => Vec::new(),
+    };
+    let wanted = listed(names.iter().map(|name| meaning(name)));
+    let written = document.place.written(path).map_or_else(|| value.to_string(), str::to_string);
+    let shown = if shown.is_empty() { "the document" } else { shown };
+    match value {
+        Value::Number(_) | Value::Bool(_) if names.contains(&"string") => {
+            format!("{shown} must be {wanted}, and {written} is not without quotes; write \"{written}\"")
+        }
+        Value::String(text) if names.iter().any(|name| matches!(*name, "integer" | "number" | "boolean")) => {
+            format!("{shown} must be {wanted}, and \"{}\" is text; write it without quotes", shortened(text))
+        }
+        Value::Null => format!("{shown} is empty; write {wanted}, or leave the field out if it may be left out"),
+        Value::Array(_) => format!("{shown} must be {wanted}, not a list"),
+        Value::Object(_) => format!("{shown} must be {wanted}, not a mapping of fields"),
+        _ => format!("{shown} must be {wanted}"),
+    }
+}
+
+fn meaning(name: &str) -> &str {
+    match name {
+        "string" => "text",
+        "integer" => "a whole number",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "a list",
+        "object" => "a mapping of fields",
+        other => other,
+    }
+}
+
+/// `; did you mean x?` if one of the names is near.
+#[must_use]
+pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let folded = written.to_lowercase();
+    let distance = |name: &&str| strsim::osa_distance(&folded, &name.to_lowercase());
+    let near = known.into_iter().map(|name| (distance(&name), name)).min();
+    match near {
+        Some((distance, name)) if distance <= 1 + name.len() / 5 => format!("; did you mean {name}?"),
+        _ => String::new(),
+    }
+}
+
+/// A pointer as people write it: `spec.zones[0]`.
+fn dotted(pointer: &str) -> String {
+    let mut text = String::new();
+    for token in pointer.split('/').skip(1) {
+        let token = token.replace("~1", "/").replace("~0", "~");
+        if token.parse::<usize>().is_ok() {
+            text.push_str(&format!("[{token}]"));
+        } else {
+            if !text.is_empty() {
+                text.push('.');
+            }
+            text.push_str(&token);
+        }
+    }
+    text
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= 40 { text.to_string() } else { text.chars().take(39).chain(['…']).collect() }
+}

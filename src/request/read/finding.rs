@@ -1,0 +1,65 @@
+//! A finding: what is wrong, where it stands and what to write instead.
+
+use crate::policy::Reason;
+use std::fmt;
+use std::sync::Arc;
+
+/// The code of a finding: a reason of policy, or one that only files can show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Code {
+    /// The API server or the controller would refuse the object for this reason.
+    Refused(Reason),
+    /// The file is not YAML, or is too large or too deep to be read.
+    YamlInvalid,
+    /// A document that is none of ours; said and passed over.
+    Ignored,
+}
+
+impl Code {
+    /// The code as it is written in output.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Refused(reason) => reason.as_str(),
+            Self::YamlInvalid => "YamlInvalid",
+            Self::Ignored => "Ignored",
+        }
+    }
+
+    /// Whether it is only said, and nothing needs mending.
+    #[must_use]
+    pub const fn is_note(self) -> bool {
+        matches!(self, Self::Ignored)
+    }
+}
+
+impl From<Reason> for Code {
+    fn from(reason: Reason) -> Self {
+        Self::Refused(reason)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One thing that was found in a file. The order is the order of reading: by file, line and column.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Finding {
+    /// The file, as it was named or found below a named folder.
+    pub file: Arc<str>,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column in characters, from 1.
+    pub column: u32,
+    /// The code.
+    pub code: Code,
+    /// The object: `Kind/name` or `Kind/namespace/name`; empty when the file as a whole is meant.
+    pub object: String,
+    /// Where in the object, as a JSON pointer; empty for the object as a whole.
+    pub path: String,
+    /// What is wrong and what to write instead.
+    pub message: String,
+}

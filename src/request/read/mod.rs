@@ -1,0 +1,208 @@
+//! Reading: files in, documents with their places and first findings out.
+//!
+//! A document's value is what kubectl would send, so that nothing is decided offline about a text
+//! that the cluster reads otherwise.
+
+pub mod files;
+pub mod finding;
+pub mod place;
+pub mod scalar;
+pub mod spread;
+pub mod yaml;
+
+pub use files::ReadError;
+pub use finding::{Code, Finding};
+pub use place::{End, Place, Spot};
+
+use crate::policy::Reason;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Larger than any request or catalogue; a larger file is refused unread.
+const FILE_MAX: usize = 4 << 20;
+
+/// Everything that was read.
+#[derive(Clone, Debug, Default)]
+pub struct Tree {
+    /// How many files.
+    pub files: usize,
+    /// The documents, in the order of the files.
+    pub documents: Vec<Document>,
+    /// What is wrong with whole files.
+    pub findings: Vec<Finding>,
+}
+
+/// One object as it stands in a file.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// The file.
+    pub file: Arc<str>,
+    /// Which of the named paths the file was found in: a later one takes the place of an earlier.
+    pub layer: usize,
+    /// The object, as the API server would get it.
+    pub value: Value,
+    /// Where everything in it stands.
+    pub place: Place,
+    /// What was read, but hardly meant so.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads files and folders.
+pub fn read(paths: &[PathBuf]) -> Result<Tree, ReadError> {
+    let found = files::find(paths)?;
+    let contents = spread::spread(
+        &found,
+        || (),
+        |(), file| {
+            let name = file.path.display().to_string();
+            let bytes = std::fs::read(&file.path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
+            Ok(parse(&name, file.layer, &bytes))
+        },
+    );
+    let mut tree = Tree { files: found.len(), ..Tree::default() };
+    for content in contents {
+        let (documents, findings) = content?;
+        tree.documents.extend(documents);
+        tree.findings.extend(findings);
+    }
+    Ok(tree)
+}
+
+/// Reads the contents of one file.
+#[must_use]
+pub fn parse(file: &str, layer: usize, bytes: &[u8]) -> (Vec<Document>, Vec<Finding>) {
+    let file: Arc<str> = file.into();
+    let whole = |spot: Spot, message: String| Finding {
+        file: Arc::clone(&file),
+        line: spot.line,
+        column: spot.column,
+        code: Code::YamlInvalid,
+        object: String::new(),
+        path: String::new(),
+        message,
+    };
+    let start = Spot { line: 1, column: 1 };
+    if bytes.len() > FILE_MAX {
+        return (Vec::new(), vec![whole(start, format!("the file is larger than {} MiB; divide it", FILE_MAX >> 20))]);
+    }
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let before = &bytes[..error.valid_up_to()];
+            let lines = before.iter().filter(|b| **b == b'\n').count();
+            let spot = Spot { line: u32::try_from(lines + 1).unwrap_or(u32::MAX), column: 1 };
+            return (Vec::new(), vec![whole(spot, "the file is not UTF-8 text; save it as UTF-8".into())]);
+        }
+    };
+    let (parsed, broken) = yaml::parse(text);
+    let findings = broken.into_iter().map(|b| whole(b.spot, b.message)).collect();
+    let documents = parsed.into_iter().filter(|p| !p.value.is_null()).flat_map(|p| documents(&file, layer, p)).collect();
+    (documents, findings)
+}
+
+/// One document, or every item of a list such as `kubectl get -o yaml` writes.
+fn documents(file: &Arc<str>, layer: usize, parsed: yaml::Parsed) -> Vec<Document> {
+    let document = |value, place| Document { file: Arc::clone(file), layer, value, place, findings: Vec::new() };
+    let is_list = parsed.value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    let mut value = parsed.value;
+    let items = if is_list { value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take) } else { None };
+    let Some(items) = items else {
+        let mut whole = document(value, parsed.place);
+        whole.remark(parsed.remarks);
+        return vec![whole];
+    };
+    let mut places = match parsed.place.inner {
+        place::Inner::Fields(fields) => fields
+            .into_iter()
+            .rev()
+            .find(|(name, ..)| **name == *"items")
+            .map(|(.., place)| match place.inner {
+                place::Inner::Items(places) => places,
+                _ => Vec::new(),
+            })
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    }
+    .into_iter();
+    let mut listed: Vec<Document> = items.into_iter().map(|item| document(item, places.next().unwrap_or_default())).collect();
+    for mut remark in parsed.remarks {
+        let inside = remark.path.strip_prefix("/items/").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
+        let Some((index, rest)) = inside.and_then(|(index, rest)| Some((index.parse::<usize>().ok()?, rest.to_string()))) else {
+            continue;
+        };
+        remark.path = format!("/{rest}");
+        if let Some(item) = listed.get_mut(index) {
+            item.remark(vec![remark]);
+        }
+    }
+    listed
+}
+
+impl Document {
+    fn remark(&mut self, remarks: Vec<yaml::Remark>) {
+        for remark in remarks {
+            let finding = self.at(remark.spot, Reason::FieldInvalid, remark.path, remark.message);
+            self.findings.push(finding);
+        }
+    }
+
+    fn text(&self, pointer: &str) -> &str {
+        self.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// `apiVersion` as written.
+    #[must_use]
+    pub fn api_version(&self) -> &str {
+        self.text("/apiVersion")
+    }
+
+    /// `kind` as written.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        self.text("/kind")
+    }
+
+    /// The object's name; empty if it has none.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.text("/metadata/name")
+    }
+
+    /// The object's namespace; empty if it names none.
+    #[must_use]
+    pub fn namespace(&self) -> &str {
+        self.text("/metadata/namespace")
+    }
+
+    /// The object as findings name it.
+    #[must_use]
+    pub fn object(&self) -> String {
+        let kind = if self.kind().is_empty() { "(no kind)" } else { self.kind() };
+        let name = if self.name().is_empty() { "(no name)" } else { self.name() };
+        match self.namespace() {
+            "" => format!("{kind}/{name}"),
+            namespace => format!("{kind}/{namespace}/{name}"),
+        }
+    }
+
+    /// A finding about the value at a JSON pointer.
+    #[must_use]
+    pub fn finding(&self, code: impl Into<Code>, path: &str, message: impl Into<String>) -> Finding {
+        self.at(self.place.find(path, End::Value), code, path.to_string(), message.into())
+    }
+
+    /// A finding about the name of the field at a JSON pointer.
+    #[must_use]
+    pub fn finding_of_key(&self, code: impl Into<Code>, path: &str, message: impl Into<String>) -> Finding {
+        self.at(self.place.find(path, End::Key), code, path.to_string(), message.into())
+    }
+
+    fn at(&self, spot: Spot, code: impl Into<Code>, path: String, message: String) -> Finding {
+        let (file, object) = (Arc::clone(&self.file), self.object());
+        Finding { file, line: spot.line, column: spot.column, code: code.into(), object, path, message }
+    }
+}
+
+#[cfg(test)]
+mod tests;
