@@ -104,6 +104,7 @@ pub fn write_cpu(millis: u64) -> String {
 #[must_use]
 pub fn write_bytes(bytes: u64) -> String {
     const BINARY: [&str; 5] = ["", "Ki", "Mi", "Gi", "Ti"];
+    const DECIMAL: [&str; 5] = ["", "k", "M", "G", "T"];
     let mut value = bytes;
     let mut unit = 0;
     while value != 0 && value.is_multiple_of(1024) && unit + 1 < BINARY.len() {
@@ -114,7 +115,6 @@ pub fn write_bytes(bytes: u64) -> String {
         return format!("{value}{}", BINARY[unit]);
     }
     // Without a power of 1024 the server reads and writes it as decimal.
-    const DECIMAL: [&str; 5] = ["", "k", "M", "G", "T"];
     while value.is_multiple_of(1000) && unit + 1 < DECIMAL.len() {
         value /= 1000;
         unit += 1;
