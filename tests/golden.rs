@@ -1,9 +1,12 @@
 //! What is printed and what is made, word for word: a change of either shows in review.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail by unwrapping")]
+
 use jiff::Timestamp;
 use kopnams::cli::plan::{sheet::Sheet, text};
 use kopnams::cli::screen::Screen;
 use kopnams::cli::validate;
+use kopnams::desired::DesiredSet;
 use kopnams::policy::AppKey;
 use kopnams::request::check::Definitions;
 use kopnams::request::read;
@@ -19,6 +22,10 @@ fn reviewed(paths: &[&str], live: Option<&str>) -> Review {
     let paths: Vec<_> = paths.iter().map(PathBuf::from).collect();
     let live = live.map(|file| read::read(&[file.into()]).unwrap());
     review(&read::read(&paths).unwrap(), live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH)
+}
+
+fn yaml(set: &DesiredSet) -> String {
+    set.objects().fold(String::new(), |text, object| text + "---\n" + &serde_yaml::to_string(object).unwrap())
 }
 
 #[test]
@@ -84,10 +91,9 @@ fn objects_of_two_examples() {
     for (municipality, app) in [("kuldigas-novads", "majaslapa"), ("ventspils", "e-atbalsts")] {
         let key = AppKey::new(municipality, app);
         let set = review.desired_app(&key, review.apps[&key].grant().unwrap());
-        let text: String = set.objects().map(|object| format!("---\n{}", serde_yaml::to_string(object).unwrap())).collect();
+        let text = yaml(&set);
         insta::assert_snapshot!(format!("objects_of_{municipality}_{app}"), text);
     }
-    let home: String =
-        review.desired_home("kuldigas-novads").objects().map(|o| format!("---\n{}", serde_yaml::to_string(o).unwrap())).collect();
+    let home = yaml(&review.desired_home("kuldigas-novads"));
     insta::assert_snapshot!("objects_of_a_home", home);
 }

@@ -1,5 +1,7 @@
 //! Every example of a refusal is refused for its reason, and every good example is not.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail by unwrapping")]
+
 use jiff::Timestamp;
 use kopnams::policy::Reason;
 use kopnams::request::check::Definitions;
@@ -35,7 +37,8 @@ fn examples() -> Vec<Example> {
     let expected = |file: PathBuf| {
         let text = std::fs::read_to_string(&file).unwrap();
         let line = text.lines().next().and_then(|line| line.strip_prefix("# expect: "));
-        let (reason, object) = line.and_then(|line| line.split_once(' ')).unwrap_or_else(|| panic!("{file:?} begins without # expect"));
+        let (reason, object) =
+            line.and_then(|line| line.split_once(' ')).unwrap_or_else(|| panic!("{} begins without # expect", file.display()));
         Example { reason: reason.into(), object: object.into(), file }
     };
     files.into_iter().map(expected).collect()

@@ -119,26 +119,26 @@ fn used(out: &mut String, allotment: &Allotment, screen: Screen) {
         ("apps", allotment.apps, |n| n.to_string()),
     ];
     let half = (screen.columns() - 2) / 2;
-    let mut column = 0;
+    let mut second = false;
     for (name, part, write) in parts {
         let (full, tone) = bar(part);
         let figures = format!("{} of {}", write(part.granted), write(part.allowed));
         let length = 8 + usize::try_from(BAR).unwrap_or(0) + 2 + figures.chars().count();
         let two = half > 40 && length < half;
-        if column == 0 {
+        if !second {
             out.push_str("  ");
         }
         let empty = BAR.saturating_sub(full);
         let filled = screen.paint(tone, &"#".repeat(usize::try_from(full).unwrap_or(0)));
         let _ = write!(out, "{name:<8}{filled}{}  {figures}", ".".repeat(usize::try_from(empty).unwrap_or(0)));
-        column = if two && column == 0 { 1 } else { 0 };
-        if column == 1 {
+        second = two && !second;
+        if second {
             out.push_str(&" ".repeat(half - length));
         } else {
             out.push('\n');
         }
     }
-    if column == 1 {
+    if second {
         out.push('\n');
     }
 }
