@@ -188,22 +188,23 @@ kubectl get municipalityapp lietvediba-arhivs --namespace $town \
 say "  Nothing was made for it, and the municipality's other apps are as they were."
 
 step "8. Somebody deletes the network policy that isolates the website."
-# The watch itself says when it is gone and when it is back.
+# The clock starts before kubectl does and stops when a watch shows the new one, so kubectl's own time counts too.
 exec {events}< <(exec kubectl get networkpolicies --namespace $tenant --field-selector metadata.name=default-deny --watch --output-watch-events --no-headers)
 watcher=$!
-gone=''
+asked='' gone=''
 while read -r -t 30 -u "$events" event _; do
     now=$EPOCHREALTIME
     case $event in
     ADDED)
         [ -z "$gone" ] || break
-        kubectl delete networkpolicy default-deny --namespace $tenant >/dev/null &
+        asked=$EPOCHREALTIME
+        kubectl delete networkpolicy default-deny --namespace $tenant --wait=false >/dev/null &
         ;;
     DELETED) gone=$now ;;
     esac
 done
 { [ -n "$gone" ] && [ "$event" = ADDED ]; } || fail "the network policy did not come back within 30 s"
-say "  It was back after $(between "$gone" "$now") ms, as the same watch saw both."
+say "  It was back $(between "$asked" "$now") ms after kubectl was started to delete it."
 kill "$watcher" 2>/dev/null || true
 watcher=''
 exec {events}<&-

@@ -106,7 +106,7 @@ pub fn text(review: &Review, screen: Screen) -> String {
             out.push('\n');
         }
         file = Some(&finding.file);
-        out.push_str(&line(finding, screen));
+        out.push_str(&line(&finding.into(), screen));
     }
     if file.is_some() {
         out.push('\n');
@@ -128,16 +128,16 @@ pub fn text(review: &Review, screen: Screen) -> String {
 
 /// `file:line:column: Reason: message`, with the object under it.
 #[must_use]
-pub fn line(finding: &Finding, screen: Screen) -> String {
+pub fn line(finding: &JsonFinding<'_>, screen: Screen) -> String {
     let place = format!("{}:{}:{}:", finding.file, finding.line, finding.column);
     let object = if finding.object.is_empty() { String::new() } else { format!(" ({})", finding.object) };
-    let body = format!("{} {}: {}{object}", place, finding.code, finding.message);
+    let body = format!("{} {}: {}{object}", place, finding.reason, finding.message);
     let body = match screen.width {
         Some(width) => wrapped(&body, width, 0, 4),
         None => body,
     };
     // The place and the reason are never broken apart from their colour: they come first and hold no blanks.
-    let reason = format!("{}:", finding.code);
+    let reason = format!("{}:", finding.reason);
     let body = body.replacen(&place, &screen.paint(Tone::Strong, &place), 1);
     let body = body.replacen(&reason, &screen.paint(Tone::Bad, &reason), 1);
     format!("{body}\n")
@@ -174,23 +174,23 @@ struct Report<'a> {
 }
 
 /// A finding in JSON.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JsonFinding<'a> {
     /// The file as it was named.
-    file: &'a str,
+    pub file: &'a str,
     /// The line, from 1.
-    line: u32,
+    pub line: u32,
     /// The column in characters, from 1.
-    column: u32,
+    pub column: u32,
     /// The stable reason, such as `HostnameTaken`; also `YamlInvalid` and, for notes, `Ignored`.
-    reason: &'static str,
+    pub reason: &'static str,
     /// `Kind/name` or `Kind/namespace/name`; empty when the whole file is meant.
-    object: &'a str,
+    pub object: &'a str,
     /// JSON pointer of the field; empty for the object as a whole.
-    path: &'a str,
+    pub path: &'a str,
     /// What is wrong and what to write instead.
-    message: &'a str,
+    pub message: &'a str,
 }
 
 impl<'a> From<&'a Finding> for JsonFinding<'a> {

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, ServiceAc
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -169,6 +170,19 @@ impl Object {
     pub fn write_intent(&mut self) {
         let intent = self.content().to_string();
         self.meta_mut().annotations.get_or_insert_default().insert(INTENT.to_string(), intent);
+    }
+}
+
+impl Serialize for Object {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Namespace(o) => o.serialize(serializer),
+            Self::ResourceQuota(o) => o.serialize(serializer),
+            Self::LimitRange(o) => o.serialize(serializer),
+            Self::NetworkPolicy(o) => o.serialize(serializer),
+            Self::ServiceAccount(o) => o.serialize(serializer),
+            Self::RoleBinding(o) => o.serialize(serializer),
+        }
     }
 }
 

@@ -150,6 +150,7 @@ impl<'a> Gathered<'a> {
                     match serde_json::from_value(grant.clone()) {
                         Ok(grant) => {
                             let key = AppKey::new(document.namespace(), document.name());
+                            self.homes.insert(key.municipality.clone());
                             self.standing.insert(key, Standing { grant, created });
                         }
                         Err(error) => {

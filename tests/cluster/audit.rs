@@ -12,6 +12,7 @@ pub const OPERATOR: &str = "system:serviceaccount:kopnams-system:kopnams";
 
 /// One answered request.
 #[derive(Clone, Debug)]
+#[expect(dead_code, reason = "namespace and name are for messages")]
 pub struct Line {
     pub user: String,
     pub verb: String,

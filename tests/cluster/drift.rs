@@ -27,18 +27,20 @@ fn every_declared_field_comes_back() {
         let mut request = app_of("dreifs", "viens", "newsletter");
         request["spec"]["hostname"] = "viens.dreifs.example.lv".into();
         world.open(&request).await;
-        let repairs = repairs(world);
+        let before = repairs(world);
         let mut count = Count::default();
         let objects: Vec<Value> = world.rails("dreifs--viens").await.into_iter().chain(world.rails("dreifs").await).collect();
         for object in &objects {
             edit_everything(world, object, &declared(object), &mut count).await;
         }
         say(&format!("  {} edits of {} objects repaired, the slowest in {:?}", count.repaired, objects.len(), count.slowest));
-        let expected: BTreeSet<String> = ["/roleRef/apiGroup", "/roleRef/kind", "/roleRef/name"].map(Into::into).into();
-        assert_eq!(count.fixed, expected, "declared fields that nobody can change; a binding made anew is tested on its own");
+        // A binding made anew is tested on its own; the others are changed with the list that they are in.
+        let parts = ["/spec/scopeSelector/matchExpressions/", "/subjects/0/apiGroup", "/subjects/0/kind", "/roleRef/"];
+        let fixed: Vec<_> = count.fixed.iter().filter(|at| !parts.iter().any(|part| at.starts_with(part))).collect();
+        assert_eq!(fixed, Vec::<&String>::new(), "declared fields of which the API server lets nothing be changed");
         assert!(count.repaired > 300, "the matrix is as large as it was: {}", count.repaired);
         world.ready_app("dreifs", "viens").await;
-        assert!(repairs_in(world) > repairs, "repairs are counted in the metrics");
+        assert!(repairs(world) > before, "repairs are counted in the metrics");
     });
 }
 
@@ -47,8 +49,7 @@ fn every_mark_on_a_namespace_comes_back() {
     shared("drift of namespaces", async |world| {
         world.settle("zimes").await;
         world.open(&app_of("zimes", "viens", "website")).await;
-        let foreign =
-            json!({"metadata": {"labels": {"team": "a", "example.lv/cost-centre": "7"}, "annotations": {"example.lv/note": "kept"}}});
+        let foreign = json!({"metadata": {"labels": {"team": "a", "example.lv/cost-centre": "7"}, "annotations": {"example.lv/note": "kept"}}});
         let mut count = Count::default();
         for space in ["zimes--viens", "zimes"] {
             let object = world.merge("Namespace", "", space, &foreign).await;
@@ -122,10 +123,6 @@ fn a_binding_to_another_role_is_made_anew() {
 }
 
 fn repairs(world: &World) -> f64 {
-    repairs_in(world)
-}
-
-fn repairs_in(world: &World) -> f64 {
     let operator = world.operator();
     operator.as_ref().unwrap().metric("kopnams_repairs_total{kind=\"NetworkPolicy\"} ").unwrap_or_default()
 }
@@ -134,17 +131,13 @@ fn repairs_in(world: &World) -> f64 {
 fn declared(object: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for root in ["/spec", "/subjects", "/roleRef", "/automountServiceAccountToken"] {
-        if object["kind"] != "Namespace"
-            && let Some(value) = object.pointer(root)
-        {
+        if object["kind"] != "Namespace" && let Some(value) = object.pointer(root) {
             walk(value, root.to_string(), &mut found);
         }
     }
     for map in ["labels", "annotations"] {
         let keys = object["metadata"][map].as_object().into_iter().flatten().map(|(key, _)| key);
-        let ours = |key: &&String| {
-            key.contains("kopnams.lv/") || key.starts_with("pod-security.") || key.as_str() == "app.kubernetes.io/managed-by"
-        };
+        let ours = |key: &&String| key.contains("kopnams.lv/") || key.starts_with("pod-security.") || key.as_str() == "app.kubernetes.io/managed-by";
         found.extend(keys.filter(ours).map(|key| format!("/metadata/{map}/{}", key.replace('/', "~1"))));
     }
     found
@@ -262,15 +255,19 @@ fn without(object: &Value, at: &str) -> Value {
 /// Writes an edited object in the live one's place; false if the API server refuses or sees no difference.
 async fn write(world: &World, object: &Value, mut edited: Value) -> bool {
     let (kind, namespace, name) = (text(object, "/kind"), text(object, "/metadata/namespace"), text(object, "/metadata/name"));
-    let live = world.get(kind, namespace, name).await.unwrap();
-    edited["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
-    edited["metadata"]["uid"] = live["metadata"]["uid"].clone();
-    edited["apiVersion"] = live["apiVersion"].clone();
-    let Ok(edited) = serde_json::from_value::<DynamicObject>(edited) else { return false };
-    match world.api(kind, namespace).replace(name, &PostParams::default(), &edited).await {
-        Ok(written) => meant(&serde_json::to_value(written).unwrap()) != meant(&live),
-        Err(kube::Error::Api(status)) if status.code == 422 || status.code == 400 => false,
-        Err(error) => panic!("{kind} {namespace}/{name}: {error}"),
+    loop {
+        let live = world.get(kind, namespace, name).await.unwrap();
+        edited["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+        edited["metadata"]["uid"] = live["metadata"]["uid"].clone();
+        edited["apiVersion"] = live["apiVersion"].clone();
+        let Ok(edited) = serde_json::from_value::<DynamicObject>(edited.clone()) else { return false };
+        match world.api(kind, namespace).replace(name, &PostParams::default(), &edited).await {
+            Ok(written) => return meant(&serde_json::to_value(written).unwrap()) != meant(&live),
+            Err(kube::Error::Api(status)) if status.code == 422 || status.code == 400 => return false,
+            // The quota controller counts meanwhile.
+            Err(kube::Error::Api(status)) if status.code == 409 => {}
+            Err(error) => panic!("{kind} {namespace}/{name}: {error}"),
+        }
     }
 }
 
@@ -285,9 +282,6 @@ async fn comes_back(world: &World, object: &Value, edit: &str, count: &mut Count
             if meant(&live) == expected { Ok(()) } else { Err(format!("{}\nmeant:\n{}", shown(&live), shown(&expected))) }
         })
         .await;
-    if begun.elapsed() > Duration::from_millis(300) {
-        say(&format!("    {kind} {name} {edit}: {:?}", begun.elapsed()));
-    }
     count.repaired += 1;
     count.slowest = count.slowest.max(begun.elapsed());
 }

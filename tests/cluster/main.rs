@@ -6,10 +6,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod audit;
+mod deeds;
 mod drift;
+mod examples;
+mod faults;
 mod kit;
 mod life;
+mod members;
 mod operator;
+mod platform;
+mod removal;
 mod run;
 mod silence;
+mod survival;
 mod world;

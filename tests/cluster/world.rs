@@ -108,9 +108,22 @@ impl World {
         self.operator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends the operator by SIGKILL.
-    pub fn kill_operator(&self) {
+    /// Ends the operator by SIGKILL, and takes its lease away: it is surely dead, so nobody need wait for the lease's end.
+    pub async fn kill_operator(&self) {
         *self.operator() = None;
+        let lease = self.api("Lease", "kopnams-system").delete("kopnams", &DeleteParams::default()).await;
+        assert!(lease.is_ok() || matches!(&lease, Err(kube::Error::Api(status)) if status.code == 404), "{lease:?}");
+    }
+
+    /// A new token, when the `ServiceAccount` was made anew.
+    pub fn renew_operator_token(&mut self) {
+        self.operator_config = self.config_of("kopnams");
+    }
+
+    /// Restarts the API server; connections that were open are gone.
+    pub async fn restart_apiserver(&mut self) {
+        self.lab.restart_apiserver().unwrap();
+        self.admin = client(self.lab.kubeconfig(), |_| {}).await;
     }
 
     /// Ends the operator by SIGTERM, so that it gives its lease back.

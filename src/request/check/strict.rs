@@ -65,7 +65,9 @@ pub fn without_defaulted_nulls(value: &mut Value, schema: &Value) {
         }
         Value::Array(items) => {
             if let Some(schema) = schema.get("items") {
-                items.iter_mut().for_each(|item| without_defaulted_nulls(item, schema));
+                for item in items {
+                    without_defaulted_nulls(item, schema);
+                }
             }
         }
         _ => {}

@@ -5,6 +5,7 @@ use crate::request::read::{Document, Finding, place};
 use jsonschema::ValidationError;
 use jsonschema::error::ValidationErrorKind;
 use serde_json::Value;
+use std::fmt::Write;
 
 /// Checks what every object has: a name, and a namespace if it lives in one.
 #[must_use]
@@ -80,11 +81,13 @@ pub fn explain(document: &Document, schema: &Value, error: &ValidationError<'_>)
             _ => format!("{shown} is too short; write at least {limit} characters"),
         }),
         ValidationErrorKind::MaxLength { limit } => here(format!("{shown} is too long; write at most {limit} characters")),
-        ValidationErrorKind::MinItems { limit } => here(format!("{shown} has too few entries; write at least {limit}")),
         ValidationErrorKind::MaxItems { limit: 0 } => here(format!("{shown} must be empty: this release does not take any entries there")),
-        ValidationErrorKind::MaxItems { limit } => here(format!("{shown} has too many entries; write at most {limit}")),
-        ValidationErrorKind::MinProperties { limit } => here(format!("{shown} has too few entries; write at least {limit}")),
-        ValidationErrorKind::MaxProperties { limit } => here(format!("{shown} has too many entries; write at most {limit}")),
+        ValidationErrorKind::MinItems { limit } | ValidationErrorKind::MinProperties { limit } => {
+            here(format!("{shown} has too few entries; write at least {limit}"))
+        }
+        ValidationErrorKind::MaxItems { limit } | ValidationErrorKind::MaxProperties { limit } => {
+            here(format!("{shown} has too many entries; write at most {limit}"))
+        }
         ValidationErrorKind::UniqueItems => here(format!("{shown} names something twice; write each entry once")),
         _ => here(format!("{shown}: {error}")),
     }
@@ -143,7 +146,7 @@ fn dotted(pointer: &str) -> String {
     for token in pointer.split('/').skip(1) {
         let token = token.replace("~1", "/").replace("~0", "~");
         if token.parse::<usize>().is_ok() {
-            text.push_str(&format!("[{token}]"));
+            let _ = write!(text, "[{token}]");
         } else {
             if !text.is_empty() {
                 text.push('.');

@@ -46,7 +46,7 @@ impl fmt::Display for Code {
 }
 
 /// One thing that was found in a file. The order is the order of reading: by file, line and column.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Finding {
     /// The file, as it was named or found below a named folder.
     pub file: Arc<str>,

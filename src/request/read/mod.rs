@@ -90,8 +90,8 @@ pub fn parse(file: &str, layer: usize, bytes: &[u8]) -> (Vec<Document>, Vec<Find
         Ok(text) => text,
         Err(error) => {
             let before = &bytes[..error.valid_up_to()];
-            let lines = before.iter().filter(|b| **b == b'\n').count();
-            let spot = Spot { line: u32::try_from(lines + 1).unwrap_or(u32::MAX), column: 1 };
+            let lines = before.split(|b| *b == b'\n').count();
+            let spot = Spot { line: u32::try_from(lines).unwrap_or(u32::MAX), column: 1 };
             return (Vec::new(), vec![whole(spot, "the file is not UTF-8 text; save it as UTF-8".into())]);
         }
     };

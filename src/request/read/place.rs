@@ -49,16 +49,12 @@ impl Place {
         let mut name = self.spot;
         let mut whole = true;
         for token in tokens(pointer) {
-            match here.step(&token) {
-                Some((key, place)) => {
-                    name = key.unwrap_or(place.spot);
-                    here = place;
-                }
-                None => {
-                    whole = false;
-                    break;
-                }
-            }
+            let Some((key, place)) = here.step(&token) else {
+                whole = false;
+                break;
+            };
+            name = key.unwrap_or(place.spot);
+            here = place;
         }
         let scalar = matches!(here.inner, Inner::Text | Inner::Plain(_));
         if whole && scalar && end == End::Value { here.spot } else { name }

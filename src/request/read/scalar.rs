@@ -1,6 +1,6 @@
 //! Plain scalars, as Kubernetes clients read them: mostly YAML 1.1, with its surprises.
 //!
-//! kubectl and the GitOps tools read `no` as false and `0033000` as an octal number. What is read
+//! `kubectl` and the `GitOps` tools read `no` as false and `0033000` as an octal number. What is read
 //! here is what the cluster would get; the doubts say where that is hardly what was meant.
 
 use serde_json::{Number, Value};

@@ -61,7 +61,7 @@ fn aliases_repeat_a_value_but_never_without_bound() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for n in 1..12 {
         let before = format!("*a{}", n - 1);
-        bomb.push_str(&format!("a{n}: &a{n} [{}]\n", [before.as_str(); 10].join(", ")));
+        bomb += &format!("a{n}: &a{n} [{}]\n", [before.as_str(); 10].join(", "));
     }
     assert!(why(&bomb).message.contains("too large"));
     assert!(why("a: &x [*x]\n").message.contains("inside what it repeats"));
@@ -70,7 +70,7 @@ fn aliases_repeat_a_value_but_never_without_bound() {
 #[test]
 fn depth_is_bounded() {
     assert!(why(&format!("{}{}", "[".repeat(80), "]".repeat(80))).message.contains("64 deep"));
-    let block: String = (0..100).map(|n| format!("{}a:\n", " ".repeat(n))).collect();
+    let block = (0..100).fold(String::new(), |text, n| text + &" ".repeat(n) + "a:\n");
     assert!(why(&block).message.contains("64 deep"));
 }
 

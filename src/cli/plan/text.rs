@@ -1,0 +1,197 @@
+//! The plan for people.
+
+use super::sheet::{Allotment, AppRow, Objects, Row, Sheet, Use};
+use crate::cli::screen::{Screen, Tone, counted, wrapped};
+use crate::cli::validate::{WITHOUT_PLATFORM, is_without_platform, line};
+use crate::request::app::Grant;
+use crate::request::quantity::write_bytes;
+use crate::review::Review;
+use std::fmt::Write;
+
+/// Width of a bar.
+const BAR: u64 = 10;
+/// A blank at which no line is broken.
+const TIE: char = '\u{a0}';
+/// Where the second column begins.
+const INDENT: usize = 6;
+
+/// The sheet as text: what is wrong, then each municipality with apps, then a summary.
+#[must_use]
+pub fn text(sheet: &Sheet<'_>, review: &Review, screen: Screen) -> String {
+    let mut out = String::new();
+    for finding in &sheet.findings {
+        out.push_str(&line(finding, screen));
+    }
+    if !out.is_empty() {
+        out.push('\n');
+    }
+    for row in sheet.municipalities.iter().filter(|row| !row.apps.is_empty()) {
+        municipality(&mut out, row, screen);
+    }
+    if is_without_platform(review) {
+        let _ = writeln!(out, "{}", wrapped(WITHOUT_PLATFORM, screen.columns(), 0, 0));
+    }
+    summary(&mut out, sheet, screen);
+    out.replace(TIE, " ")
+}
+
+fn municipality(out: &mut String, row: &Row<'_>, screen: Screen) {
+    let title = row.title.map_or_else(|| "there is no such municipality".into(), str::to_string);
+    let _ = writeln!(out, "{}  {title}", screen.paint(Tone::Strong, row.name));
+    if let Some(home) = &row.home {
+        let (tone, what) = match home.action {
+            "create" => (Tone::Good, format!("+ home namespace {}: {}", row.name, objects(&home.objects))),
+            "exists" => (Tone::Faint, format!("= home namespace {} exists", row.name)),
+            _ => (Tone::Bad, format!("! home namespace {} is not made: the municipality is refused or being removed", row.name)),
+        };
+        let _ = writeln!(out, "  {}", paint_mark(screen, tone, &wrapped(&what, screen.columns(), 2, INDENT)));
+    }
+    for app in &row.apps {
+        self::app(out, app, screen);
+    }
+    if let Some(allotment) = &row.allotment {
+        used(out, allotment, screen);
+    }
+    out.push('\n');
+}
+
+fn app(out: &mut String, app: &AppRow<'_>, screen: Screen) {
+    let (mark, tone) = match app.action {
+        "create" => ('+', Tone::Good),
+        "change" => ('~', Tone::Change),
+        "refuse" => ('!', Tone::Bad),
+        _ => ('=', Tone::Faint),
+    };
+    let chosen = app.grant.map(choices).unwrap_or_default();
+    let head = match app.action {
+        "create" => format!("{mark} {}: {chosen}", app.name),
+        "change" => format!("{mark} {}: changes to {chosen}", app.name),
+        "unchanged" => format!("{mark} {}: unchanged, {chosen}", app.name),
+        "elsewhere" => format!("{mark} {}: stays as it is, not among the files, {chosen}", app.name),
+        _ if app.grant.is_some() => format!("{mark} {}: refused, so it stays {chosen}", app.name),
+        _ => format!("{mark} {}: refused", app.name),
+    };
+    let _ = writeln!(out, "  {}", paint_mark(screen, tone, &wrapped(&head, screen.columns(), 2, INDENT)));
+    for change in &app.changes {
+        let text = format!("{}: {} becomes {}", change.field, change.before, change.now);
+        let _ = writeln!(out, "{:INDENT$}{}", "", wrapped(&text, screen.columns(), INDENT, INDENT + 2));
+    }
+    if !app.objects.is_empty() {
+        let text = format!("namespace {}: {}", app.namespace, objects(&app.objects));
+        let _ = writeln!(out, "{:INDENT$}{}", "", wrapped(&text, screen.columns(), INDENT, INDENT + 2));
+    }
+    for finding in &app.because {
+        let text = format!("{}: {}", finding.reason, finding.message);
+        let text = wrapped(&text, screen.columns(), INDENT, INDENT + 2);
+        let text = text.replacen(finding.reason, &screen.paint(Tone::Bad, finding.reason), 1);
+        let _ = writeln!(out, "{:INDENT$}{text}", "");
+        let place = format!("{}:{}:{}", finding.file, finding.line, finding.column);
+        let _ = writeln!(out, "{:INDENT$}  {}", "", screen.paint(Tone::Faint, &place));
+    }
+}
+
+/// `website 1.0, size small, class open, www.kuldiga.example.lv`.
+fn choices(grant: &Grant) -> String {
+    let host = grant.hostname.as_ref().map_or_else(String::new, |host| format!(", {host}"));
+    format!("{} {}, size {}, class {}{host}", grant.system, grant.version, grant.size.name, grant.data_class.name)
+}
+
+/// `4 ResourceQuota, 1 LimitRange, …`: what is in a namespace, a number never apart from its kind.
+fn objects(objects: &Objects) -> String {
+    let inside = crate::desired::Kind::ALL.iter().filter(|kind| **kind != crate::desired::Kind::Namespace);
+    let kinds: Vec<_> = inside.filter_map(|kind| objects.get(kind.as_str()).map(|n| format!("{n}{TIE}{kind}"))).collect();
+    kinds.join(", ")
+}
+
+fn paint_mark(screen: Screen, tone: Tone, text: &str) -> String {
+    match text.split_once(' ') {
+        Some((mark, rest)) => format!("{} {rest}", screen.paint(tone, mark)),
+        None => text.to_string(),
+    }
+}
+
+/// What is used of the allotment: figures with a bar each, in two columns if they fit.
+fn used(out: &mut String, allotment: &Allotment, screen: Screen) {
+    let parts = [
+        ("cpu", allotment.cpu, cores as fn(u64) -> String),
+        ("memory", allotment.memory, write_bytes),
+        ("storage", allotment.storage, write_bytes),
+        ("apps", allotment.apps, |n| n.to_string()),
+    ];
+    let half = (screen.columns() - 2) / 2;
+    let mut second = false;
+    for (name, part, write) in parts {
+        let (full, tone) = bar(part);
+        let figures = format!("{} of {}", write(part.granted), write(part.allowed));
+        let length = 8 + usize::try_from(BAR).unwrap_or(0) + 2 + figures.chars().count();
+        let two = half > 40 && length < half;
+        if !second {
+            out.push_str("  ");
+        }
+        let empty = BAR.saturating_sub(full);
+        let filled = screen.paint(tone, &"#".repeat(usize::try_from(full).unwrap_or(0)));
+        let _ = write!(out, "{name:<8}{filled}{}  {figures}", ".".repeat(usize::try_from(empty).unwrap_or(0)));
+        second = two && !second;
+        if second {
+            out.push_str(&" ".repeat(half - length));
+        } else {
+            out.push('\n');
+        }
+    }
+    if second {
+        out.push('\n');
+    }
+}
+
+/// How much of a bar is full: at least something if anything is used, all of it only if nothing is left.
+fn bar(part: Use) -> (u64, Tone) {
+    let Use { granted, allowed } = part;
+    let tone = match granted {
+        _ if granted > allowed => Tone::Bad,
+        _ if u128::from(granted) * 10 >= u128::from(allowed) * 9 => Tone::Change,
+        _ => Tone::Good,
+    };
+    if granted == 0 || allowed == 0 {
+        return (if granted == 0 { 0 } else { BAR }, tone);
+    }
+    let share = u128::from(granted) * u128::from(BAR) / u128::from(allowed);
+    let full = u64::try_from(share).unwrap_or(BAR).clamp(1, BAR);
+    (full, tone)
+}
+
+/// Millicores as cores: `1.5`.
+fn cores(millis: u64) -> String {
+    let text = format!("{}.{:03}", millis / 1000, millis % 1000);
+    text.trim_end_matches('0').trim_end_matches('.').to_string()
+}
+
+fn summary(out: &mut String, sheet: &Sheet<'_>, screen: Screen) {
+    let s = &sheet.summary;
+    let quiet = sheet.municipalities.iter().filter(|row| row.apps.is_empty()).count();
+    if quiet > 0 {
+        let _ = writeln!(out, "{}", counted(quiet, "municipality has no requests", "municipalities have no requests"));
+    }
+    let elsewhere = if s.elsewhere == 0 { String::new() } else { format!(", {} not among the files", s.elsewhere) };
+    let apps = format!("apps: {} to create, {} to change, {} unchanged, {} refused{elsewhere}", s.create, s.change, s.unchanged, s.refuse);
+    let homes = counted(s.homes, "home", "homes");
+    let objects = counted(s.objects, "object", "objects");
+    let text = wrapped(&format!("{apps}; {homes} to create; {objects} to write"), screen.columns(), 0, 2);
+    let tone = if s.refuse > 0 || s.findings > 0 { Tone::Bad } else { Tone::Good };
+    let _ = writeln!(out, "{}", screen.paint(tone, &text));
+    if s.findings > 0 {
+        let text = format!("{} above must be mended", counted(s.findings, "finding", "findings"));
+        let _ = writeln!(out, "{}", screen.paint(Tone::Bad, &text));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_read_easily() {
+        assert_eq!((cores(1500).as_str(), cores(250).as_str(), cores(8000).as_str(), cores(0).as_str()), ("1.5", "0.25", "8", "0"));
+        let full = |granted, allowed| bar(Use { granted, allowed }).0;
+        assert_eq!((full(0, 10), full(1, 1000), full(999, 1000), full(1000, 1000), full(5, 0), full(20, 10)), (0, 1, 9, 10, 10, 10));
+    }
+}

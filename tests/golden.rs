@@ -1,0 +1,99 @@
+//! What is printed and what is made, word for word: a change of either shows in review.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail by unwrapping")]
+
+use jiff::Timestamp;
+use kopnams::cli::plan::{sheet::Sheet, text};
+use kopnams::cli::screen::Screen;
+use kopnams::cli::validate;
+use kopnams::desired::DesiredSet;
+use kopnams::policy::AppKey;
+use kopnams::request::check::Definitions;
+use kopnams::request::read;
+use kopnams::review::{Review, review};
+use std::path::PathBuf;
+use std::sync::LazyLock;
+
+static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(|| Definitions::compile().unwrap());
+
+const PIPE: Screen = Screen { width: None, colour: false };
+
+fn reviewed(paths: &[&str], live: Option<&str>) -> Review {
+    let paths: Vec<_> = paths.iter().map(PathBuf::from).collect();
+    let live = live.map(|file| read::read(&[file.into()]).unwrap());
+    review(&read::read(&paths).unwrap(), live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH)
+}
+
+fn yaml(set: &DesiredSet) -> String {
+    set.objects().fold(String::new(), |text, object| text + "---\n" + &serde_yaml::to_string(object).unwrap())
+}
+
+#[test]
+fn validate_of_the_good_examples() {
+    insta::assert_snapshot!(validate::text(&reviewed(&["examples/platform", "examples/requests"], None), PIPE));
+}
+
+#[test]
+fn validate_of_every_rejected_example() {
+    let mut files: Vec<_> = std::fs::read_dir("examples/rejected").unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let mut out = String::new();
+    for file in files.iter().filter(|path| path.is_file()) {
+        let review = reviewed(&["examples/platform", &file.to_string_lossy()], None);
+        out.push_str(&validate::text(&review, PIPE));
+        out.push('\n');
+    }
+    let folder = "examples/rejected/AllotmentBelowGranted";
+    let review = reviewed(&["examples/platform", &format!("{folder}/municipality.yaml")], Some(&format!("{folder}/live.yaml")));
+    out.push_str(&validate::text(&review, PIPE));
+    insta::assert_snapshot!(out);
+}
+
+#[test]
+fn validate_on_a_narrow_terminal() {
+    let review = reviewed(&["examples/platform", "examples/rejected/DataClassBroken.yaml"], None);
+    let text = validate::text(&review, Screen { width: Some(72), colour: false });
+    assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn validate_without_a_platform() {
+    let review = reviewed(&["examples/requests"], None);
+    assert_eq!(validate::exit_code(&review), kopnams::cli::TROUBLE);
+    insta::assert_snapshot!(validate::text(&review, PIPE));
+}
+
+#[test]
+fn plan_of_the_good_examples() {
+    let review = reviewed(&["examples/platform", "examples/requests"], None);
+    let text = text::text(&Sheet::of(&review, false), &review, PIPE);
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    insta::assert_snapshot!(text);
+}
+
+#[test]
+fn plan_with_refusals_beside_a_live_cluster() {
+    let folder = "examples/rejected/AllotmentBelowGranted";
+    let paths = ["examples/platform", &format!("{folder}/municipality.yaml"), "examples/rejected/HostnameTaken.yaml"];
+    let review = reviewed(&paths, Some(&format!("{folder}/live.yaml")));
+    let sheet = Sheet::of(&review, false);
+    insta::assert_snapshot!(text::text(&sheet, &review, PIPE));
+    let mut json = serde_json::to_value(&sheet).unwrap();
+    let shown = ["livanu-novads", "parauga-sarukosais-novads"];
+    json["municipalities"].as_array_mut().unwrap().retain(|row| shown.contains(&row["name"].as_str().unwrap()));
+    insta::assert_snapshot!("plan_as_json", serde_json::to_string_pretty(&json).unwrap());
+}
+
+#[test]
+fn objects_of_two_examples() {
+    let review = reviewed(&["examples/platform", "examples/requests"], None);
+    for (municipality, app) in [("kuldigas-novads", "majaslapa"), ("ventspils", "e-atbalsts")] {
+        let key = AppKey::new(municipality, app);
+        let set = review.desired_app(&key, review.apps[&key].grant().unwrap());
+        let text = yaml(&set);
+        insta::assert_snapshot!(format!("objects_of_{municipality}_{app}"), text);
+    }
+    let home = yaml(&review.desired_home("kuldigas-novads"));
+    insta::assert_snapshot!("objects_of_a_home", home);
+}
