@@ -124,7 +124,7 @@ pub async fn write_status(ctx: &Context, object: &MunicipalityApp, status: Munic
         return Ok(());
     }
     let name = object.metadata.name.clone().unwrap_or_default();
-    let mut written = match patch_status(ctx.writer.gate(), &api(ctx, object), &name, &status).await {
+    let mut written = match patch_status(ctx.writer.gate(), &api(ctx, object), &name, object.metadata.resource_version.as_deref(), &status).await {
         // Removed meanwhile: there is nobody left to tell.
         Err(crate::apply::ApplyError::Gone) => return Ok(()),
         other => other?,

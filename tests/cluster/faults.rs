@@ -160,7 +160,8 @@ fn a_leader_that_was_paused_beyond_its_lease_writes_nothing() {
             world.see("NetworkPolicy", "pauze0--lapa-00", name, "made again", |_| true).await;
         }
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let stale: Vec<Line> = audit.writes_of_operator();
+        // What the API server refuses, because it was decided on an older version, is not written.
+        let stale: Vec<Line> = audit.writes_of_operator().into_iter().filter(|line| line.code < 400).collect();
         assert!(stale.is_empty(), "written by the one that was paused: {stale:#?}");
         let repairs = audit.of(SECOND).into_iter().filter(|line| line.resource == "networkpolicies" && line.verb == "create" && line.code == 201);
         assert_eq!(repairs.count(), 3, "the second repairs");
