@@ -79,8 +79,10 @@ fn the_tests_that_pages_name_exist() {
         }
     }
     let page = fs::read_to_string(Path::new(ROOT).join("docs/security.md")).unwrap();
-    let is_test = |word: &&str| word.matches('_').count() > 1 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    let missing: Vec<&str> = page.split('`').skip(1).step_by(2).filter(is_test).filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    let is_test =
+        |word: &&str| word.matches('_').count() > 1 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    let missing: Vec<&str> =
+        page.split('`').skip(1).step_by(2).filter(is_test).filter(|name| !code.contains(&format!("fn {name}("))).collect();
     assert!(missing.is_empty(), "docs/security.md names tests that do not exist: {missing:?}");
 }
 

@@ -180,7 +180,12 @@ fn guard_rails_hold_against_members_and_pods() {
         two_towns(world, "sargs", "otrs").await;
         let space = "sargs--viens";
         let operator = world.as_member("janis", &["sargs:it"]).await;
-        for (kind, name) in [("NetworkPolicy", "default-deny"), ("ResourceQuota", "running"), ("LimitRange", "defaults"), ("RoleBinding", "kopnams-viewers")] {
+        for (kind, name) in [
+            ("NetworkPolicy", "default-deny"),
+            ("ResourceQuota", "running"),
+            ("LimitRange", "defaults"),
+            ("RoleBinding", "kopnams-viewers"),
+        ] {
             let resource = if kind == "NetworkPolicy" { "networkpolicies".into() } else { format!("{}s", kind.to_lowercase()) };
             let rails = api(&operator, kind, space);
             forbidden(rails.delete(name, &DeleteParams::default()).await, "janis", &format!("delete resource \"{resource}\""));
