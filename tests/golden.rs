@@ -20,7 +20,7 @@ const PIPE: Screen = Screen { width: None, colour: false };
 
 fn reviewed(paths: &[&str], live: Option<&str>) -> Review {
     let paths: Vec<_> = paths.iter().map(PathBuf::from).collect();
-    let live = live.map(|file| read::read(&[file.into()]).unwrap());
+    let live = live.map(|file| read::read_live(file.as_ref()).unwrap());
     review(&read::read(&paths).unwrap(), live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH)
 }
 

@@ -33,7 +33,11 @@ impl Fence {
     /// Whether this process is surely the leader now.
     #[must_use]
     pub fn holds(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() < until)
+        self.until().is_some_and(|until| Instant::now() < until)
+    }
+
+    fn until(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -58,9 +62,16 @@ impl Gate {
         if !self.fence.holds() {
             return Err(ApplyError::Fenced);
         }
-        match tokio::time::timeout(self.patience, request).await {
-            Ok(answer) => answer.map_err(ApplyError::from),
-            Err(_) => Err(ApplyError::Timeout(self.patience.as_secs())),
+        // A request that waits for its connection while the process is stopped must not go out when it wakes,
+        // so the time is looked at before the request is.
+        let late = Instant::now() + self.patience;
+        let end = self.fence.until().map_or(late, |until| until.min(late));
+        tokio::select! {
+            biased;
+            () = tokio::time::sleep_until(end.into()) => {
+                if self.fence.holds() { Err(ApplyError::Timeout(self.patience.as_secs())) } else { Err(ApplyError::Fenced) }
+            }
+            answer = request => answer.map_err(ApplyError::from),
         }
     }
 }

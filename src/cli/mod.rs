@@ -26,9 +26,7 @@ pub struct Cli {
 enum Command {
     /// Run the controller.
     Run(run::Run),
-    /// Check files: what is wrong, where, and what to write instead.
     Validate(validate::Validate),
-    /// Say what files would create, change or refuse, without a cluster.
     Plan(plan::PlanArgs),
     /// Print the custom resource definitions of this release.
     Crds(crds::Crds),

@@ -56,7 +56,7 @@ impl Sources {
     pub fn review(&self) -> Result<(Tree, Review)> {
         let definitions = Definitions::compile()?;
         let tree = read::read(&self.paths)?;
-        let live = self.live.as_ref().map(|file| read::read(std::slice::from_ref(file))).transpose()?;
+        let live = self.live.as_ref().map(|file| read::read_live(file)).transpose()?;
         let review = review(&tree, live.as_ref(), &definitions, Timestamp::now());
         Ok((tree, review))
     }

@@ -116,7 +116,7 @@ async fn write(ctx: &Context, facts: &Facts, home: Option<Rails>, removal_waits_
     }
     let name = facts.object.metadata.name.clone().unwrap_or_default();
     let api: Api<Municipality> = Api::all(ctx.client.clone());
-    let mut written = match patch_status(ctx.writer.gate(), &api, &name, &status).await {
+    let mut written = match patch_status(ctx.writer.gate(), &api, &name, facts.object.metadata.resource_version.as_deref(), &status).await {
         Err(ApplyError::Gone) => return Ok(()),
         other => other?,
     };

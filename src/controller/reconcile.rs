@@ -124,11 +124,12 @@ pub async fn write_status(ctx: &Context, object: &MunicipalityApp, status: Munic
         return Ok(());
     }
     let name = object.metadata.name.clone().unwrap_or_default();
-    let mut written = match patch_status(ctx.writer.gate(), &api(ctx, object), &name, &status).await {
-        // Removed meanwhile: there is nobody left to tell.
-        Err(crate::apply::ApplyError::Gone) => return Ok(()),
-        other => other?,
-    };
+    let mut written =
+        match patch_status(ctx.writer.gate(), &api(ctx, object), &name, object.metadata.resource_version.as_deref(), &status).await {
+            // Removed meanwhile: there is nobody left to tell.
+            Err(crate::apply::ApplyError::Gone) => return Ok(()),
+            other => other?,
+        };
     ctx.metrics.patched("status");
     let old = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
     for (severity, reason, note) in transitions(old, &status.conditions) {

@@ -72,7 +72,7 @@ where
     }
     let name = object.meta().name.clone().unwrap_or_default();
     let api: Api<K> = Api::all(ctx.client.clone());
-    match patch_status(ctx.writer.gate(), &api, &name, &status).await {
+    match patch_status(ctx.writer.gate(), &api, &name, object.meta().resource_version.as_deref(), &status).await {
         Ok(mut object) => {
             ctx.metrics.patched("status");
             object.meta_mut().managed_fields = None;
@@ -95,7 +95,7 @@ where
     let status = S::with(None, usable(&[], &[problem], None, Timestamp::now()));
     let api: Api<K> = Api::all(ctx.client.clone());
     // The answer cannot be read either; that it was written is enough.
-    match patch_status(ctx.writer.gate(), &api, name, &status).await {
+    match patch_status(ctx.writer.gate(), &api, name, None, &status).await {
         Ok(_) | Err(ApplyError::Gone | ApplyError::Transient(_)) => Ok(Next::Rest),
         Err(other) => Err(other.into()),
     }

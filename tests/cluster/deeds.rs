@@ -47,7 +47,8 @@ fn what_is_not_ours_stays_untouched() {
         // Names that no request asks for, with everything that could be copied.
         let other = world.create(&namespace("public-like", &labels, &annotations)).await.unwrap();
         let orphan = world.create(&namespace("svess--neviena", &labels, &annotations)).await.unwrap();
-        let of_cluster = world.merge("Namespace", "", "kube-public", &json!({"metadata": {"labels": labels, "annotations": annotations}})).await;
+        let of_cluster =
+            world.merge("Namespace", "", "kube-public", &json!({"metadata": {"labels": labels, "annotations": annotations}})).await;
 
         for restarted in [false, true] {
             if restarted {
@@ -73,7 +74,8 @@ fn what_is_not_ours_stays_untouched() {
             assert_eq!(label(&made, "kopnams.lv/tenant-id"), text(&live, "/status/tenantId"));
             assert_ne!(annotation(&made, "kopnams.lv/deed"), annotation(&real, "kopnams.lv/deed"));
         }
-        let nothing: Value = labels.as_object().unwrap().keys().map(|key| (key.clone(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
+        let nothing: Value =
+            labels.as_object().unwrap().keys().map(|key| (key.clone(), Value::Null)).collect::<serde_json::Map<_, _>>().into();
         world.merge("Namespace", "", "kube-public", &json!({"metadata": {"labels": nothing, "annotations": null}})).await;
     });
 }

@@ -49,7 +49,8 @@ fn every_mark_on_a_namespace_comes_back() {
     shared("drift of namespaces", async |world| {
         world.settle("zimes").await;
         world.open(&app_of("zimes", "viens", "website")).await;
-        let foreign = json!({"metadata": {"labels": {"team": "a", "example.lv/cost-centre": "7"}, "annotations": {"example.lv/note": "kept"}}});
+        let foreign =
+            json!({"metadata": {"labels": {"team": "a", "example.lv/cost-centre": "7"}, "annotations": {"example.lv/note": "kept"}}});
         let mut count = Count::default();
         for space in ["zimes--viens", "zimes"] {
             let object = world.merge("Namespace", "", space, &foreign).await;
@@ -131,13 +132,17 @@ fn repairs(world: &World) -> f64 {
 fn declared(object: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for root in ["/spec", "/subjects", "/roleRef", "/automountServiceAccountToken"] {
-        if object["kind"] != "Namespace" && let Some(value) = object.pointer(root) {
+        if object["kind"] != "Namespace"
+            && let Some(value) = object.pointer(root)
+        {
             walk(value, root.to_string(), &mut found);
         }
     }
     for map in ["labels", "annotations"] {
         let keys = object["metadata"][map].as_object().into_iter().flatten().map(|(key, _)| key);
-        let ours = |key: &&String| key.contains("kopnams.lv/") || key.starts_with("pod-security.") || key.as_str() == "app.kubernetes.io/managed-by";
+        let ours = |key: &&String| {
+            key.contains("kopnams.lv/") || key.starts_with("pod-security.") || key.as_str() == "app.kubernetes.io/managed-by"
+        };
         found.extend(keys.filter(ours).map(|key| format!("/metadata/{map}/{}", key.replace('/', "~1"))));
     }
     found

@@ -47,7 +47,10 @@ impl Rejected {
             kind: kind.into(),
             namespace: namespace.into(),
             name: name.into(),
-            documents: source.split("\n---\n").map(|source| Document { source: source.into(), object: documents(source).remove(0) }).collect(),
+            documents: source
+                .split("\n---\n")
+                .map(|source| Document { source: source.into(), object: documents(source).remove(0) })
+                .collect(),
         }
     }
 
@@ -132,7 +135,8 @@ async fn refused(world: &World, file: &Path, example: &Rejected) -> &'static str
             return "refused by the API server";
         }
     }
-    let expected = |o: &Value| ["Admitted", "Ready", "WithinAllotment"].iter().any(|type_| condition(o, type_) == ("False", &example.reason));
+    let expected =
+        |o: &Value| ["Admitted", "Ready", "WithinAllotment"].iter().any(|type_| condition(o, type_) == ("False", &example.reason));
     let what = format!("{}: refused as {}", file.display(), example.reason);
     world.see(&example.kind, &example.namespace, &example.name, &what, expected).await;
     if example.kind == "MunicipalityApp" {

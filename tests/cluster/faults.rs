@@ -43,7 +43,8 @@ async fn end_state(world: &World, slugs: &[String]) -> BTreeMap<String, Value> {
     }
     let requests = world.list("MunicipalityApp", "").await;
     for object in objects.into_iter().chain(requests) {
-        let space = if text(&object, "/kind") == "Namespace" { text(&object, "/metadata/name") } else { text(&object, "/metadata/namespace") };
+        let space =
+            if text(&object, "/kind") == "Namespace" { text(&object, "/metadata/name") } else { text(&object, "/metadata/namespace") };
         let Some((index, slug)) = slugs.iter().enumerate().find(|(_, slug)| space.split("--").next() == Some(slug)) else { continue };
         let mut plain = meant(&object);
         if let Some(tenant) = plain["metadata"]["labels"].get_mut("kopnams.lv/tenant-id") {
@@ -53,7 +54,12 @@ async fn end_state(world: &World, slugs: &[String]) -> BTreeMap<String, Value> {
             notes.values_mut().for_each(|note| *note = "one".into());
         }
         let plain = serde_json::from_str(&plain.to_string().replace(slug, "town")).unwrap();
-        let at = format!("{index} {} {} {}", space.replace(slug, "town"), text(&object, "/kind"), text(&object, "/metadata/name").replace(slug, "town"));
+        let at = format!(
+            "{index} {} {} {}",
+            space.replace(slug, "town"),
+            text(&object, "/kind"),
+            text(&object, "/metadata/name").replace(slug, "town")
+        );
         assert!(state.insert(at.clone(), plain).is_none(), "twice: {at}");
     }
     state
@@ -146,7 +152,9 @@ fn a_leader_that_was_paused_beyond_its_lease_writes_nothing() {
         assert!(!second.leads(), "one leads");
 
         ask_for(world, &slugs, 6).await;
-        world.until("the first is in the middle of it", async || if ready(world, &slugs).await > 5 { Ok(()) } else { Err(String::new()) }).await;
+        world
+            .until("the first is in the middle of it", async || if ready(world, &slugs).await > 5 { Ok(()) } else { Err(String::new()) })
+            .await;
         world.operator().as_ref().unwrap().freeze();
         let done = ready(world, &slugs).await;
         say(&format!("  paused when {done} of 60 apps were Ready"));
@@ -160,9 +168,11 @@ fn a_leader_that_was_paused_beyond_its_lease_writes_nothing() {
             world.see("NetworkPolicy", "pauze0--lapa-00", name, "made again", |_| true).await;
         }
         tokio::time::sleep(Duration::from_secs(3)).await;
-        let stale: Vec<Line> = audit.writes_of_operator();
+        // What the API server refuses, because it was decided on an older version, is not written.
+        let stale: Vec<Line> = audit.writes_of_operator().into_iter().filter(|line| line.code < 400).collect();
         assert!(stale.is_empty(), "written by the one that was paused: {stale:#?}");
-        let repairs = audit.of(SECOND).into_iter().filter(|line| line.resource == "networkpolicies" && line.verb == "create" && line.code == 201);
+        let repairs =
+            audit.of(SECOND).into_iter().filter(|line| line.resource == "networkpolicies" && line.verb == "create" && line.code == 201);
         assert_eq!(repairs.count(), 3, "the second repairs");
         assert!(!world.operator().as_ref().unwrap().leads(), "and the first knows that it does not lead");
     });

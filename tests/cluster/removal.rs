@@ -55,15 +55,22 @@ fn without_grace_a_namespace_goes_unless_it_holds_a_claim() {
         for name in ["tukss", "pilns"] {
             world.open(&app_of("dati", name, "poll")).await;
         }
-        world.create(&json!({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "dati--pilns"},
-            "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "none", "resources": {"requests": {"storage": "1Gi"}}},
-        })).await.unwrap();
+        world
+            .create(&json!({
+                "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "data", "namespace": "dati--pilns"},
+                "spec": {"accessModes": ["ReadWriteOnce"], "storageClassName": "none", "resources": {"requests": {"storage": "1Gi"}}},
+            }))
+            .await
+            .unwrap();
         for name in ["tukss", "pilns"] {
             remove(world, "dati", name).await;
         }
         world.gone("Namespace", "", "dati--tukss").await;
-        world.see("Municipality", "", "dati", "awaits a backup", |o| unclaimed(o, "pilns") == "AwaitingFinalBackup" && unclaimed(o, "tukss").is_empty()).await;
+        world
+            .see("Municipality", "", "dati", "awaits a backup", |o| {
+                unclaimed(o, "pilns") == "AwaitingFinalBackup" && unclaimed(o, "tukss").is_empty()
+            })
+            .await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let held = world.get("Namespace", "", "dati--pilns").await.expect("it holds a claim");
         assert!(held["metadata"]["deletionTimestamp"].is_null(), "{}", shown(&held));

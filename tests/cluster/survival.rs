@@ -40,7 +40,8 @@ async fn ask(world: &World) -> Vec<Kept> {
 /// Asserts that every app namespace is there as before, neither marked nor going.
 async fn all_there(world: &World, before: &[Kept], after: &str) {
     for ((slug, name), kept) in APPS.iter().zip(before) {
-        let space = world.get("Namespace", "", &format!("{slug}--{name}")).await.unwrap_or_else(|| panic!("{slug}--{name} is lost after {after}"));
+        let space =
+            world.get("Namespace", "", &format!("{slug}--{name}")).await.unwrap_or_else(|| panic!("{slug}--{name} is lost after {after}"));
         assert_eq!(uid(&space), kept.uid, "after {after}");
         assert!(space["metadata"]["deletionTimestamp"].is_null(), "after {after}: {}", shown(&space));
         assert_eq!(annotation(&space, "kopnams.lv/retire"), "", "nobody asked for its removal; after {after}: {}", shown(&space));
@@ -66,7 +67,9 @@ async fn the_definition_goes(world: &World, before: &[Kept]) {
     world.delete("CustomResourceDefinition", "", definition).await;
     world.gone("CustomResourceDefinition", "", definition).await;
     all_there(world, before, "the definition was deleted").await;
-    let orphaned = |o: &Value| o["status"]["unclaimed"].as_array().is_some_and(|list| list.len() == 2 && list.iter().all(|t| t["state"] == "Orphaned"));
+    let orphaned = |o: &Value| {
+        o["status"]["unclaimed"].as_array().is_some_and(|list| list.len() == 2 && list.iter().all(|t| t["state"] == "Orphaned"))
+    };
     world.see("Municipality", "", "saglabats", "tells of its orphans", orphaned).await;
 
     world.lab.kubectl(["apply", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/crds/municipalityapps.yaml")]).unwrap();

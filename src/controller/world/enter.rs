@@ -34,6 +34,8 @@ impl World {
         {
             self.register.ledger.enter(&key, grant);
         }
+        // Its municipality told of the tenant as one without a request.
+        let claimed_again = before.is_none() && self.index.namespace(&key.namespace()).is_some();
         let created = meta.creation_timestamp.as_ref().map(|t| t.0);
         let rejections = before.map(|known| known.rejections.clone()).unwrap_or_default();
         let decided = before.is_some_and(|known| known.decided) && !asked_otherwise;
@@ -46,6 +48,9 @@ impl World {
         self.by_municipality.entry(key.municipality.clone()).or_default().insert(key.app.clone());
         if asked_otherwise {
             self.undecided.insert((created, key.clone()));
+        }
+        if claimed_again {
+            self.touch(Key::Municipality(key.municipality.clone()));
         }
         if asked_otherwise || changed {
             self.touch(Key::App(key));

@@ -16,11 +16,15 @@ pub use place::{End, Place, Spot};
 
 use crate::policy::Reason;
 use serde_json::Value;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Larger than any request or catalogue; a larger file is refused unread.
 const FILE_MAX: usize = 4 << 20;
+/// Larger than what a cluster says of a hundred thousand apps.
+const LIVE_MAX: usize = 1 << 30;
 
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
@@ -48,16 +52,31 @@ pub struct Document {
     pub findings: Vec<Finding>,
 }
 
-/// Reads files and folders.
+/// Reads files and folders that people wrote.
 pub fn read(paths: &[PathBuf]) -> Result<Tree, ReadError> {
+    read_within(paths, FILE_MAX)
+}
+
+/// Reads what a cluster was asked for, which may be a large file.
+pub fn read_live(file: &Path) -> Result<Tree, ReadError> {
+    read_within(&[file.to_path_buf()], LIVE_MAX)
+}
+
+fn read_within(paths: &[PathBuf], limit: usize) -> Result<Tree, ReadError> {
     let found = files::find(paths)?;
+    let load = |path: &Path| -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let one_more = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        File::open(path)?.take(one_more).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
     let contents = spread::spread(
         &found,
         || (),
         |(), file| {
             let name = file.path.display().to_string();
-            let bytes = std::fs::read(&file.path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
-            Ok(parse(&name, file.layer, &bytes))
+            let bytes = load(&file.path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
+            Ok(parse_within(&name, file.layer, &bytes, limit))
         },
     );
     let mut tree = Tree { files: found.len(), ..Tree::default() };
@@ -72,6 +91,10 @@ pub fn read(paths: &[PathBuf]) -> Result<Tree, ReadError> {
 /// Reads the contents of one file.
 #[must_use]
 pub fn parse(file: &str, layer: usize, bytes: &[u8]) -> (Vec<Document>, Vec<Finding>) {
+    parse_within(file, layer, bytes, FILE_MAX)
+}
+
+fn parse_within(file: &str, layer: usize, bytes: &[u8], limit: usize) -> (Vec<Document>, Vec<Finding>) {
     let file: Arc<str> = file.into();
     let whole = |spot: Spot, message: String| Finding {
         file: Arc::clone(&file),
@@ -83,8 +106,8 @@ pub fn parse(file: &str, layer: usize, bytes: &[u8]) -> (Vec<Document>, Vec<Find
         message,
     };
     let start = Spot { line: 1, column: 1 };
-    if bytes.len() > FILE_MAX {
-        return (Vec::new(), vec![whole(start, format!("the file is larger than {} MiB; divide it", FILE_MAX >> 20))]);
+    if bytes.len() > limit {
+        return (Vec::new(), vec![whole(start, format!("the file is larger than {} MiB; divide it", limit >> 20))]);
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
