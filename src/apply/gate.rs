@@ -59,13 +59,12 @@ impl Gate {
     /// Runs one request.
     pub async fn pass<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, ApplyError> {
         let _place = self.places.acquire().await.map_err(|_| ApplyError::Fenced)?;
-        if !self.fence.holds() {
+        let Some(until) = self.fence.until().filter(|until| Instant::now() < *until) else {
             return Err(ApplyError::Fenced);
-        }
+        };
         // A request that waits for its connection while the process is stopped must not go out when it wakes,
         // so the time is looked at before the request is.
-        let late = Instant::now() + self.patience;
-        let end = self.fence.until().map_or(late, |until| until.min(late));
+        let end = until.min(Instant::now() + self.patience);
         tokio::select! {
             biased;
             () = tokio::time::sleep_until(end.into()) => {

@@ -3,7 +3,7 @@
 use super::{ApplyError, Gate};
 use crate::desired::object::is_ours;
 use crate::desired::{Kind, Object};
-use crate::request::names::{INTENT, MANAGER};
+use crate::request::names::{DEED, INTENT, MANAGER};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -76,10 +76,24 @@ impl Writer {
         match object {
             Object::Namespace(o) => {
                 let api: Api<Namespace> = Api::all(self.client.clone());
-                let put = |live: Namespace| Namespace { metadata: merged(live.metadata, &o.metadata), ..live };
-                self.put(api, o, put).await.map(Object::Namespace)
+                let Some(live) = self.gate.pass(api.get_opt(object.name())).await? else { return Err(ApplyError::Conflict) };
+                // Whatever the index said, only a namespace with this very deed is the operator's.
+                let deed = |meta: &ObjectMeta| meta.annotations.as_ref().and_then(|a| a.get(DEED)).cloned();
+                if deed(&live.metadata) != deed(&o.metadata) {
+                    return Err(ApplyError::Foreign { kind: Kind::Namespace, name: object.name().to_string() });
+                }
+                let merged = Namespace { metadata: merged(live.metadata, &o.metadata), ..live };
+                let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+                self.gate.pass(api.replace(object.name(), &params, &merged)).await.map(Object::Namespace)
             }
-            Object::ServiceAccount(o) => self.apply(o).await.map(Object::ServiceAccount),
+            Object::ServiceAccount(o) => {
+                let put = |live: ServiceAccount| ServiceAccount {
+                    metadata: merged(live.metadata, &o.metadata),
+                    automount_service_account_token: o.automount_service_account_token,
+                    ..live
+                };
+                self.put(self.api(o), o, put).await.map(Object::ServiceAccount)
+            }
             Object::ResourceQuota(o) => {
                 let put = |live: ResourceQuota| ResourceQuota { metadata: merged(live.metadata, &o.metadata), ..o.clone() };
                 self.put(self.api(o), o, put).await.map(Object::ResourceQuota)

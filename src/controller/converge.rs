@@ -2,6 +2,7 @@
 
 use super::Context;
 use super::error::ReconcileError;
+use super::world::KEY_LOST;
 use crate::apply::ApplyError;
 use crate::desired::{DesiredSet, Kind, Object, Seals};
 use crate::live::{Change, DeedKey};
@@ -33,6 +34,8 @@ pub struct Space<'a> {
     pub remembered: Option<&'a str>,
     /// The grant as it is to stand on the namespace; none for a home.
     pub grant: Option<&'a str>,
+    /// The municipality is not known, so neither are its groups: access that was given stays.
+    pub keep_access: bool,
     /// Makes the desired set.
     pub build: &'a (dyn Fn(&str, &Seals) -> DesiredSet + Sync),
 }
@@ -53,10 +56,15 @@ pub async fn converge(ctx: &Context, space: Space<'_>) -> Outcome {
     };
     let seals = key.seals(space.name, &tenant_id, space.grant);
     let desired = (space.build)(&tenant_id, &seals);
-    let todo = plan(&desired, ctx.world().index.view(space.name));
+    let compare = || {
+        let mut todo = plan(&desired, ctx.world().index.view(space.name));
+        todo.prune.retain(|step| !(space.keep_access && step.kind() == Kind::RoleBinding));
+        todo
+    };
+    let todo = compare();
     let drifted = todo.drifted.clone();
     let failure = execute(ctx, space.name, &todo).await.err();
-    let left = plan(&desired, ctx.world().index.view(space.name));
+    let left = compare();
     let rails = match &failure {
         None if left.is_empty() => Rails::Live,
         None if left.waiting > 0 => Rails::Terminating,
@@ -79,8 +87,7 @@ pub async fn converge(ctx: &Context, space: Space<'_>) -> Outcome {
 fn begin(ctx: &Context, space: &Space<'_>) -> Start {
     let world = ctx.world();
     let Some(key) = world.deed_key.clone() else {
-        let message = "the Secret kopnams-deed-key is missing while namespaces carry deeds made with it; no namespace is written until a platform admin restores the Secret";
-        return Start::Stop(Rails::Stopped(Reason::DeedKeyLost, message.into()));
+        return Start::Stop(Rails::Stopped(Reason::DeedKeyLost, KEY_LOST.into()));
     };
     let Some(found) = world.index.namespace(space.name) else {
         let tenant_id = space.remembered.map_or_else(|| Uuid::new_v4().to_string(), ToString::to_string);
@@ -133,7 +140,11 @@ async fn run(ctx: &Context, namespace: &str, step: &Step) -> Result<(), ApplyErr
         Some(object) => {
             ctx.world().index.observe(&object);
         }
-        None => ctx.world().index.forget_deleted(step.kind(), namespace, step.name()),
+        None => {
+            if let Step::Delete { kind, name, uid } = step {
+                ctx.world().index.forget_deleted(*kind, namespace, name, *uid);
+            }
+        }
     }
     Ok(())
 }

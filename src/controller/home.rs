@@ -34,7 +34,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let facts = Facts { object, ..facts };
     let members = &facts.object.spec.members;
     let build = |tenant_id: &str, seals: &desired::Seals| desired::home(name, tenant_id, Some(seals), members);
-    let outcome = converge(ctx, Space { name, remembered: None, grant: None, build: &build }).await;
+    let outcome = converge(ctx, Space { name, remembered: None, grant: None, keep_access: false, build: &build }).await;
     write(ctx, &facts, Some(outcome.rails.clone()), None).await?;
     finish(outcome)
 }
@@ -69,6 +69,10 @@ async fn remove(ctx: &Context, name: &str, facts: Facts) -> Result<Next, Reconci
     }
     let ends = look::definition_ends(&ctx.client, "municipalities.kopnams.lv").await.map_err(ApplyError::from)?;
     if !ends {
+        if ctx.world().deed_key.is_none() {
+            // Without the key the tenants that are left cannot be told from strangers.
+            return Ok(Next::After(super::converge::RESYNC));
+        }
         let mut left: Vec<&str> = facts.apps.iter().map(String::as_str).collect();
         left.extend(facts.unclaimed.iter().map(|tenant| tenant.app.as_str()));
         if !left.is_empty() {

@@ -167,8 +167,9 @@ impl Custom for Platform {
             world.set_platform(None);
         }
     }
-    fn unreadable(_: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+    fn unreadable(world: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
         // What was in force stays in force: a platform without its peers would cut every app off.
+        world.platform_unreadable = world.platform.is_none();
         tracing::error!(error = invalid.error, "the Platform cannot be read by this release; the last readable one stays in force");
     }
 }

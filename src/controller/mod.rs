@@ -102,6 +102,16 @@ pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = 
     let election = tokio::spawn(elector.run(async move {
         let _ = on_halt.wait_for(|halt| *halt).await;
     }));
+    let (leader, mut turns) = (Arc::clone(&ctx), leading.clone());
+    tokio::spawn(async move {
+        loop {
+            let leads = *turns.borrow_and_update();
+            intake::change(&leader, |world| world.lead(leads));
+            if turns.changed().await.is_err() {
+                return;
+            }
+        }
+    });
     tokio::spawn(secret::keep(Arc::clone(&ctx), leading.clone()));
     for _ in 0..settings.concurrency.max(1) {
         tokio::spawn(reconcile::work(Arc::clone(&ctx), leading.clone()));

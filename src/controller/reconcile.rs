@@ -57,25 +57,34 @@ pub(super) async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, R
     if !record.decided {
         return Ok(Next::Rest);
     }
+    if let Some(problem) = &record.unreadable {
+        // Its status cannot be read either, so it is not written over; the guard rails are kept up below.
+        tracing::error!(app = %key, problem = problem.message, "a stored request cannot be read by this release");
+    }
     let Some(grant) = record.grant.clone() else {
         tell(ctx, key, &record, Rails::Pending, None).await?;
         return Ok(Next::Rest);
     };
-    let object = claim(ctx, &record.object).await?;
-    let record = AppRecord { object, ..record };
+    let record = match record.unreadable {
+        Some(_) => record,
+        None => AppRecord { object: claim(ctx, &record.object).await?, ..record },
+    };
     // What is granted is written down before anything is made from it.
     if record.object.status.as_ref().and_then(|status| status.grant.as_ref()) != Some(&grant) {
         tell(ctx, key, &record, Rails::Pending, None).await?;
     }
     let record = { ctx.world().apps.get(key).cloned() }.unwrap_or(record);
     let (settings, members) = surroundings(ctx, key);
+    let keep_access = members.is_none();
+    let members = members.unwrap_or_default();
     let (name, text) = (key.namespace(), grant_text(&grant));
     let remembered = record.object.status.as_ref().and_then(|status| status.tenant_id.clone());
     let build = |tenant_id: &str, seals: &desired::Seals| {
         let tenant = AppTenant { key, grant: &grant, tenant_id, seals: Some(seals), retiring: None, members: &members };
         desired::app(tenant, &settings, &ctx.identity)
     };
-    let outcome = converge(ctx, Space { name: &name, remembered: remembered.as_deref(), grant: Some(&text), build: &build }).await;
+    let outcome =
+        converge(ctx, Space { name: &name, remembered: remembered.as_deref(), grant: Some(&text), keep_access, build: &build }).await;
     told_repairs(ctx, &record.object, &outcome.repaired);
     tell(ctx, key, &record, outcome.rails.clone(), outcome.tenant_id.as_deref()).await?;
     finish(outcome)
@@ -91,10 +100,10 @@ pub fn finish(outcome: Outcome) -> Result<Next, ReconcileError> {
     }
 }
 
-/// The platform's settings and the municipality's groups.
-pub fn surroundings(ctx: &Context, key: &AppKey) -> (Arc<crate::request::PlatformSpec>, Vec<Member>) {
+/// The platform's settings and the municipality's groups, if the municipality is known.
+pub fn surroundings(ctx: &Context, key: &AppKey) -> (Arc<crate::request::PlatformSpec>, Option<Vec<Member>>) {
     let world = ctx.world();
-    let members = world.municipalities.get(&key.municipality).map(|m| m.spec.members.clone()).unwrap_or_default();
+    let members = world.municipalities.get(&key.municipality).map(|m| m.spec.members.clone());
     (Arc::clone(world.register.settings()), members)
 }
 
@@ -112,6 +121,9 @@ async fn claim(ctx: &Context, object: &Arc<MunicipalityApp>) -> Result<Arc<Munic
 
 /// Writes the status of a request, if it changed, and tells what changed.
 async fn tell(ctx: &Context, key: &AppKey, record: &AppRecord, rails: Rails, tenant_id: Option<&str>) -> Result<(), ReconcileError> {
+    if record.unreadable.is_some() {
+        return Ok(());
+    }
     let name = key.namespace();
     let state = AppState { grant: record.grant.as_ref(), rejections: &record.rejections, rails, tenant_id, namespace: &name };
     let status = summarise::app(&record.object, &state, Timestamp::now());

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ListParams, PostParams};
+use kube::core::PartialObjectMeta;
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 /// How long the lease stays taken after the release, so that the operator's pods are gone by then.
 const HELD_FOR_SECONDS: i32 = 60;
+const RENEWED_EVERY: Duration = Duration::from_secs(15);
 
 /// What was released.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,17 +33,41 @@ pub struct Released {
 /// Takes the lease and every finalizer of ours off.
 pub async fn release(client: Client, namespace: &str, lease_name: &str) -> anyhow::Result<Released> {
     take_lease(client.clone(), namespace, lease_name).await.context("the lease could not be taken")?;
-    let apps = release_all::<MunicipalityApp>(&client, |object| {
+    let renewal = tokio::spawn(renew_lease(client.clone(), namespace.to_string(), lease_name.to_string()));
+    let released = release_both(&client).await;
+    renewal.abort();
+    released
+}
+
+/// Keeps the lease while the release goes on, however long it takes.
+async fn renew_lease(client: Client, namespace: String, name: String) {
+    let api: Api<Lease> = Api::namespaced(client, &namespace);
+    loop {
+        tokio::time::sleep(RENEWED_EVERY).await;
+        let renewed = async {
+            let Some(lease) = api.get_opt(&name).await? else { return Ok(()) };
+            let spec = LeaseSpec { renew_time: Some(MicroTime(Timestamp::now())), ..lease.spec.clone().unwrap_or_default() };
+            api.replace(&name, &PostParams::default(), &Lease { spec: Some(spec), ..lease }).await.map(|_| ())
+        };
+        if let Err::<(), kube::Error>(error) = renewed.await {
+            tracing::warn!(%error, "the lease could not be renewed");
+        }
+    }
+}
+
+async fn release_both(client: &Client) -> anyhow::Result<Released> {
+    // Only the metadata is read, so that an object which this release cannot read is released too.
+    let apps = release_all::<PartialObjectMeta<MunicipalityApp>>(client, |object| {
         Api::namespaced(client.clone(), object.metadata.namespace.as_deref().unwrap_or_default())
     });
     let apps = apps.await.context("a request could not be released")?;
-    let municipalities = release_all::<Municipality>(&client, |_| Api::all(client.clone()));
+    let municipalities = release_all::<PartialObjectMeta<Municipality>>(client, |_| Api::all(client.clone()));
     let municipalities = municipalities.await.context("a municipality could not be released")?;
     Ok(Released { apps, municipalities })
 }
 
 /// Takes the lease over and waits until the former holder surely writes nothing more.
-async fn take_lease(client: Client, namespace: &str, name: &str) -> Result<(), kube::Error> {
+async fn take_lease(client: Client, namespace: &str, name: &str) -> anyhow::Result<()> {
     let api: Api<Lease> = Api::namespaced(client, namespace);
     for _ in 0..10 {
         let Some(lease) = api.get_opt(name).await? else {
@@ -53,7 +79,7 @@ async fn take_lease(client: Client, namespace: &str, name: &str) -> Result<(), k
         let now = MicroTime(Timestamp::now());
         let spec = LeaseSpec {
             holder_identity: Some("kopnams-release".into()),
-            lease_duration_seconds: Some(HELD_FOR_SECONDS),
+            lease_duration_seconds: Some(HELD_FOR_SECONDS.saturating_add(i32::try_from(wait).unwrap_or(300))),
             acquire_time: Some(now.clone()),
             renew_time: Some(now),
             lease_transitions: Some(old.lease_transitions.unwrap_or(0) + 1),
@@ -69,10 +95,10 @@ async fn take_lease(client: Client, namespace: &str, name: &str) -> Result<(), k
             }
             // The operator renewed it meanwhile.
             Err(kube::Error::Api(status)) if status.code == 409 => {}
-            Err(other) => return Err(other),
+            Err(other) => return Err(other.into()),
         }
     }
-    Ok(())
+    anyhow::bail!("the lease `{name}` is renewed by the operator faster than it can be taken; try again")
 }
 
 async fn release_all<K>(client: &Client, api_of: impl Fn(&K) -> Api<K>) -> Result<usize, ApplyError>

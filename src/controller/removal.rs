@@ -34,17 +34,27 @@ pub async fn hand_over(ctx: &Context, key: &AppKey, record: &AppRecord) -> Resul
         }
         let has_namespace = ctx.world().index.namespace(&key.namespace()).is_some();
         if let Some(grant) = record.grant.as_ref().filter(|_| has_namespace) {
-            let since = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+            let marked = { ctx.world().index.namespace(&key.namespace()).and_then(|n| n.marks.as_ref()?.retire.clone()) };
+            let since = marked.unwrap_or_else(|| Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
             let (settings, members) = surroundings(ctx, key);
+            let keep_access = members.is_none();
+            let members = members.unwrap_or_default();
             let (name, text) = (key.namespace(), grant_text(grant));
             let build = |tenant_id: &str, seals: &desired::Seals| {
                 let tenant = AppTenant { key, grant, tenant_id, seals: Some(seals), retiring: Some(&since), members: &members };
                 desired::app(tenant, &settings, &ctx.identity)
             };
-            let outcome = converge(ctx, Space { name: &name, remembered: None, grant: Some(&text), build: &build }).await;
+            let outcome = converge(ctx, Space { name: &name, remembered: None, grant: Some(&text), keep_access, build: &build }).await;
+            // Once the mark is on, the tenant is looked after without its request, also where a guard rail is refused.
+            let handed_over = {
+                let world = ctx.world();
+                let mark = world.index.namespace(&name).and_then(|n| n.marks.as_ref()?.retire.clone());
+                world.sealed_grant(key).is_some() && mark.as_ref() == Some(&since)
+            };
             match &outcome.rails {
                 // A namespace that is going or was never the operator's has nothing to hand over.
                 Rails::Live | Rails::Terminating | Rails::Stopped(crate::policy::Reason::NamespaceConflict, _) => {}
+                _ if handed_over => {}
                 _ => return finish(outcome),
             }
             tracing::info!(app = %key, "the request was removed; its tenant is retiring");

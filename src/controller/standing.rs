@@ -1,8 +1,8 @@
 //! The status of platform objects: usable, or what is wrong with each.
 
-use super::Context;
 use super::error::ReconcileError;
 use super::queue::Next;
+use super::{Context, intake};
 use crate::apply::ApplyError;
 use crate::policy::{Concern, Rejection};
 use crate::request::{DataClass, HostedSystem, Platform};
@@ -13,7 +13,6 @@ use kube::{Api, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
-use std::sync::Arc;
 
 /// The status of a catalogue entry.
 pub async fn system(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
@@ -26,8 +25,7 @@ pub async fn system(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
     };
     let written = say(ctx, object.as_ref(), object.status.as_ref(), &problems).await?;
     if let Some(object) = written {
-        let mut world = ctx.world();
-        world.systems.insert(name.to_string(), Arc::new(object));
+        intake::change(ctx, |world| world.set_system(object));
     }
     Ok(Next::Rest)
 }
@@ -43,7 +41,7 @@ pub async fn class(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
     };
     let written = say(ctx, object.as_ref(), object.status.as_ref(), &problems).await?;
     if let Some(object) = written {
-        ctx.world().classes.insert(name.to_string(), Arc::new(object));
+        intake::change(ctx, |world| world.set_class(object));
     }
     Ok(Next::Rest)
 }
@@ -54,7 +52,7 @@ pub async fn platform(ctx: &Context) -> Result<Next, ReconcileError> {
         return Ok(Next::Rest);
     };
     if let Some(object) = say::<Platform, _>(ctx, object.as_ref(), object.status.as_ref(), &[]).await? {
-        ctx.world().platform = Some(Arc::new(object));
+        intake::change(ctx, |world| world.set_platform(Some(object)));
     }
     Ok(Next::Rest)
 }

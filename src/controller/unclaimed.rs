@@ -7,7 +7,9 @@ use super::error::ReconcileError;
 use super::queue::Next;
 use super::reconcile::{finish, surroundings};
 use super::world::{Key, World};
+use crate::apply::ApplyError;
 use crate::desired::{self, AppTenant, Kind, namespace::grant_text};
+use crate::live::look;
 use crate::policy::AppKey;
 use crate::request::app::Grant;
 use crate::request::municipality::UnclaimedTenant;
@@ -29,6 +31,12 @@ pub async fn reconcile(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileErr
         && Timestamp::now() >= due
         && facts.claims == 0
     {
+        // This cannot be undone, so what the lists say is asked once more.
+        let needed = look::has_claims(&ctx.client, &key.namespace()).await.map_err(ApplyError::from)?
+            || look::has_request(&ctx.client, key).await.map_err(ApplyError::from)?;
+        if needed {
+            return Ok(Next::After(RESYNC));
+        }
         tracing::info!(app = %key, "the days of grace are over and there are no volume claims; the namespace is deleted");
         ctx.writer.delete(Kind::Namespace, &key.namespace(), &key.namespace(), facts.uid).await?;
         return Ok(Next::Rest);
@@ -37,12 +45,14 @@ pub async fn reconcile(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileErr
         return Ok(Next::Rest);
     };
     let (settings, members) = surroundings(ctx, key);
+    let keep_access = members.is_none();
+    let members = members.unwrap_or_default();
     let (name, text) = (key.namespace(), grant_text(&grant));
     let build = |tenant_id: &str, seals: &desired::Seals| {
         let tenant = AppTenant { key, grant: &grant, tenant_id, seals: Some(seals), retiring: facts.retire.as_deref(), members: &members };
         desired::app(tenant, &settings, &ctx.identity)
     };
-    let outcome = converge(ctx, Space { name: &name, remembered: None, grant: Some(&text), build: &build }).await;
+    let outcome = converge(ctx, Space { name: &name, remembered: None, grant: Some(&text), keep_access, build: &build }).await;
     match (finish(outcome)?, facts.delete_after) {
         (Next::Rest, Some(due)) => Ok(Next::After(pause_until(due))),
         (next, _) => Ok(next),
@@ -50,7 +60,9 @@ pub async fn reconcile(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileErr
 }
 
 fn pause_until(due: Timestamp) -> Duration {
-    Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default().clamp(Duration::from_secs(1), RESYNC)
+    let left = Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
+    // What is overdue waits for the end of its claims, which comes as an event.
+    if left.is_zero() { RESYNC } else { left.clamp(Duration::from_secs(1), RESYNC) }
 }
 
 struct Facts {

@@ -2,7 +2,7 @@
 //!
 //! The kinds are an allow-list in code: nothing else can be written.
 
-use crate::request::names::{INTENT, MANAGED_BY, POD_SECURITY, PREFIX};
+use crate::request::names::{ALLOW_DELETE, INTENT, MANAGED_BY, POD_SECURITY, PREFIX};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -189,5 +189,5 @@ impl Serialize for Object {
 /// Whether a label or annotation belongs to the operator alone; the intent speaks of the others.
 #[must_use]
 pub fn is_ours(key: &str) -> bool {
-    (key.starts_with(PREFIX) && key != INTENT) || key.starts_with(POD_SECURITY) || key == MANAGED_BY
+    (key.starts_with(PREFIX) && key != INTENT && key != ALLOW_DELETE) || key.starts_with(POD_SECURITY) || key == MANAGED_BY
 }

@@ -108,7 +108,7 @@ impl Index {
         self.appeared(object.namespace(), kind, object.name());
         let objects = self.objects.entry(object.namespace().into()).or_default();
         match objects.get_mut(&(kind, object.name().into())) {
-            Some(known) if known.version > entry.version && known.uid == entry.uid => {
+            Some(known) if known.version > entry.version => {
                 known.seen = seen;
                 Change::None
             }
@@ -126,7 +126,7 @@ impl Index {
 
     fn observe_namespace(&mut self, name: &str, new: NamespaceEntry) -> Change {
         match self.namespaces.get_mut(name) {
-            Some(known) if known.entry.version > new.entry.version && known.entry.uid == new.entry.uid => {
+            Some(known) if known.entry.version > new.entry.version => {
                 known.entry.seen = new.entry.seen;
                 Change::None
             }
@@ -175,11 +175,13 @@ impl Index {
     }
 
     /// Takes an object out that the operator itself deleted.
-    pub fn forget_deleted(&mut self, kind: Kind, namespace: &str, name: &str) {
-        let gone = self.objects.get_mut(namespace).and_then(|objects| objects.remove(&(kind, name.into())));
-        if let Some(entry) = gone {
-            self.bury(entry.uid, u64::MAX);
+    pub fn forget_deleted(&mut self, kind: Kind, namespace: &str, name: &str, uid: Uuid) {
+        if let Some(objects) = self.objects.get_mut(namespace)
+            && objects.get(&(kind, name.into())).is_some_and(|entry| entry.uid == uid)
+        {
+            objects.remove(&(kind, name.into()));
         }
+        self.bury(uid, u64::MAX);
     }
 
     /// Remembers that a UID is gone as of a version.

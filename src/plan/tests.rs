@@ -67,7 +67,7 @@ impl Cluster {
         for step in plan.steps() {
             match step {
                 Step::Create(object) | Step::Replace(object) => self.put(object.clone()),
-                Step::Delete { kind, name, .. } => self.index.forget_deleted(*kind, "kuldigas-novads--majaslapa", name),
+                Step::Delete { kind, name, uid } => self.index.forget_deleted(*kind, "kuldigas-novads--majaslapa", name, *uid),
             }
         }
     }

@@ -161,6 +161,11 @@ impl Ledger {
         Some(holding)
     }
 
+    /// The apps that hold something.
+    pub fn keys(&self) -> impl Iterator<Item = &AppKey> {
+        self.holdings.keys()
+    }
+
     /// What an app holds.
     #[must_use]
     pub fn holding(&self, key: &AppKey) -> Option<&Holding> {

@@ -50,6 +50,7 @@ fn controller(fence: Fence) -> (Arc<Context>, Record) {
     };
     let title = json!({"lv": "a", "en": "a"});
     intake::change(&ctx, |world| {
+        world.lead(true);
         world.deed_key = DeedKey::from_bytes(&[1; 32]);
         world.set_class(object::<DataClass>("DataClass", json!({"name": "open"}), json!({"title": title, "rank": 0})));
         world.set_system(object::<HostedSystem>(
@@ -223,4 +224,37 @@ async fn a_foreign_namespace_of_that_name_is_looked_at_once_and_left_alone() {
     let app = record.get(APP).unwrap();
     let stalled = app["status"]["conditions"].as_array().unwrap().iter().find(|c| c["type"] == "Stalled").unwrap().clone();
     assert_eq!(stalled["reason"], "NamespaceConflict");
+}
+
+#[tokio::test]
+async fn a_namespace_that_lost_its_deed_unseen_is_not_given_a_new_one() {
+    let (ctx, record) = ready().await;
+    let mut stripped = record.get(NAMESPACE).unwrap();
+    stripped["metadata"]["annotations"].as_object_mut().unwrap().remove("kopnams.lv/deed");
+    record.put(NAMESPACE, stripped);
+    let mut changed = record.get(APP).unwrap();
+    changed["spec"].as_object_mut().unwrap().remove("hostname");
+    changed["metadata"]["generation"] = json!(2);
+    record.put(APP, changed);
+    seen(&ctx, &record);
+    reconcile(&ctx).await;
+    let asked = record.taken_but_events();
+    assert!(asked.contains(&format!("GET {NAMESPACE}")), "{asked:#?}");
+    assert!(!asked.iter().any(|line| line.starts_with("PUT") || line.starts_with("DELETE")), "{asked:#?}");
+}
+
+#[tokio::test]
+async fn the_mark_of_retirement_is_not_moved_by_a_second_attempt() {
+    let (ctx, record) = ready().await;
+    let mut removed = record.get(APP).unwrap();
+    removed["metadata"]["deletionTimestamp"] = json!(Timestamp::now().to_string());
+    record.put(APP, removed);
+    seen(&ctx, &record);
+    reconcile(&ctx).await;
+    let mark = record.get(NAMESPACE).unwrap()["metadata"]["annotations"]["kopnams.lv/retire"].clone();
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    record.taken();
+    reconcile(&ctx).await;
+    assert!(!record.taken().iter().any(|line| line.starts_with("PUT")));
+    assert_eq!(record.get(NAMESPACE).unwrap()["metadata"]["annotations"]["kopnams.lv/retire"], mark);
 }

@@ -90,6 +90,7 @@ impl World {
             self.register.set_unreadable(Concern::Municipality, &name, None);
             self.stale = true;
             self.undecide_municipality(&name, false);
+            self.touch_unclaimed(Some(&name));
             self.touch(Key::Municipality(name.clone()));
         } else if before.is_none_or(|known| known.status != object.status || known.metadata.finalizers != object.metadata.finalizers) {
             self.touch(Key::Municipality(name.clone()));
@@ -114,12 +115,15 @@ impl World {
         if self.systems.get(&name).is_some_and(|known| newer(&known.metadata, &object.metadata)) {
             return;
         }
-        self.register.set_system(&name, object.spec.clone());
+        let otherwise = self.systems.get(&name).is_none_or(|known| known.spec != object.spec);
         self.register.set_unreadable(Concern::System, &name, None);
-        self.systems.insert(name.clone(), Arc::new(object));
-        self.stale = true;
-        self.undecide_users_of(&name);
-        self.touch(Key::System(name));
+        self.touch(Key::System(name.clone()));
+        if otherwise {
+            self.register.set_system(&name, object.spec.clone());
+            self.stale = true;
+            self.undecide_users_of(&name);
+        }
+        self.systems.insert(name, Arc::new(object));
     }
 
     /// Takes a catalogue entry out; apps that were granted it keep running.
@@ -173,6 +177,10 @@ impl World {
 
     /// Sets the platform's configuration; `None` when there is none.
     pub fn set_platform(&mut self, object: Option<Platform>) {
+        if self.platform.as_ref().zip(object.as_ref()).is_some_and(|(known, came)| newer(&known.metadata, &came.metadata)) {
+            return;
+        }
+        self.platform_unreadable = false;
         let spec = object.as_ref().map(|platform| platform.spec.clone()).unwrap_or_default();
         if *self.register.settings().as_ref() != spec || self.platform.is_none() {
             self.register.set_platform(Some(spec));
@@ -180,6 +188,7 @@ impl World {
             self.undecide_all();
             let apps: Vec<_> = self.apps.keys().cloned().map(Key::App).collect();
             self.to_do.extend(apps);
+            self.touch_unclaimed(None);
         }
         self.platform = object.map(Arc::new);
         // A removal that was held may have been acknowledged.

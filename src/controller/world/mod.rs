@@ -4,7 +4,7 @@
 //! and names the keys that are to be looked at.
 
 use crate::live::{Deed, DeedKey, Index};
-use crate::policy::{AppKey, Ask, Concern, Register, Rejection, decide};
+use crate::policy::{AppKey, Ask, Concern, Ledger, Reason, Register, Rejection, decide};
 use crate::request::app::{Grant, MunicipalityApp};
 use crate::request::names::app_namespace;
 use crate::request::{DataClass, HostedSystem, Municipality, Platform};
@@ -15,6 +15,9 @@ use std::sync::Arc;
 mod enter;
 
 pub use enter::{key_of, stand_in};
+
+/// What is said while the key of deeds is lost.
+pub const KEY_LOST: &str = "the Secret kopnams-deed-key is missing while namespaces carry deeds made with it; no namespace is written until a platform admin restores the Secret";
 
 /// Something to be reconciled.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +60,7 @@ pub enum Store {
 
 /// Everything that is known.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with a name of its own")]
 pub struct World {
     /// The platform's objects and everything that was granted.
     pub register: Register,
@@ -78,6 +82,10 @@ pub struct World {
     pub classes: BTreeMap<String, Arc<DataClass>>,
     /// The platform's configuration, if there is one.
     pub platform: Option<Arc<Platform>>,
+    /// A Platform is stored that cannot be read, and none was read before: nothing is decided without it.
+    pub platform_unreadable: bool,
+    /// This process leads. A standby decides nothing: it would decide otherwise than what the leader wrote.
+    pub leading: bool,
     awaited: HashSet<Store>,
     started: bool,
     stale: bool,
@@ -103,6 +111,26 @@ impl World {
     #[must_use]
     pub fn synced(&self) -> bool {
         self.awaited.is_empty()
+    }
+
+    /// Leadership began or ended. Whoever begins forgets what it thought and takes what is written.
+    pub fn lead(&mut self, now: bool) {
+        if std::mem::replace(&mut self.leading, now) == now || !now {
+            return;
+        }
+        self.register.ledger = Ledger::default();
+        let keys: Vec<AppKey> = self.apps.keys().cloned().collect();
+        for key in keys {
+            let sealed = self.sealed_grant(&key);
+            let Some(record) = self.apps.get_mut(&key) else { continue };
+            record.grant = record.object.status.as_ref().and_then(|status| status.grant.clone()).or(sealed);
+            record.rejections.clear();
+            record.decided = false;
+            if let Some(grant) = &record.grant {
+                self.register.ledger.enter(&key, grant);
+            }
+        }
+        self.look_at_everything();
     }
 
     /// Whether a store has not listed everything yet.
@@ -145,7 +173,7 @@ impl World {
 
     /// Decides what is undecided and returns the keys to look at. Nothing before everything is listed.
     pub fn settle(&mut self, now: Timestamp) -> Vec<Key> {
-        if !self.synced() || (self.deed_key.is_none() && !self.deed_key_lost) {
+        if !self.leading || self.platform_unreadable || !self.synced() || (self.deed_key.is_none() && !self.deed_key_lost) {
             return Vec::new();
         }
         if !self.started {
@@ -207,6 +235,8 @@ impl World {
         let ask = Ask { key, spec: &record.object.spec, standing: record.grant.as_ref(), namespace_is_foreign: self.is_foreign(key) };
         let outcome = match &record.unreadable {
             Some(problem) => Err(vec![problem.clone()]),
+            // Without the key the tenants that have no request are not known, so nothing is left to give.
+            None if self.deed_key_lost => Err(vec![Rejection::new(Reason::DeedKeyLost, "", KEY_LOST)]),
             None => decide(ask, &self.register, now),
         };
         let before = self.register.ledger.holding(key).cloned();
@@ -240,6 +270,7 @@ impl World {
                 .is_some_and(|after| !before.amounts.within(after.amounts) || before.hostname != after.hostname)
         {
             self.undecide_municipality(&key.municipality, true);
+            self.undecide_host(before.hostname.as_deref());
         }
         if changed {
             self.touch(Key::Municipality(key.municipality.clone()));
@@ -248,11 +279,15 @@ impl World {
 
     /// A tenant without a request holds what its namespace says, as long as the namespace is there.
     fn account_for_unclaimed(&mut self, key: &AppKey) {
+        if self.deed_key_lost {
+            return;
+        }
         match self.sealed_grant(key) {
             Some(grant) => self.register.ledger.enter(key, &grant),
             None => {
-                if self.register.ledger.leave(key).is_some() {
+                if let Some(left) = self.register.ledger.leave(key) {
                     self.undecide_municipality(&key.municipality, true);
+                    self.undecide_host(left.hostname.as_deref());
                 }
             }
         }
@@ -278,6 +313,20 @@ impl World {
         }
     }
 
+    /// A host name was freed: whoever waits for it, also in another municipality, is decided again.
+    fn undecide_host(&mut self, host: Option<&str>) {
+        let waits = |record: &AppRecord| host.is_some() && !record.rejections.is_empty() && record.object.spec.hostname.as_deref() == host;
+        let waiting = self.apps.iter().filter(|(_, record)| waits(record));
+        self.undecided.extend(waiting.map(|(key, record)| (record.object.metadata.creation_timestamp.as_ref().map(|t| t.0), key.clone())));
+    }
+
+    /// Tenants without a request follow the groups and the settings too.
+    fn touch_unclaimed(&mut self, municipality: Option<&str>) {
+        let concerned = |key: &&AppKey| municipality.is_none_or(|name| key.municipality == name) && !self.apps.contains_key(*key);
+        let keys: Vec<Key> = self.register.ledger.keys().filter(concerned).cloned().map(Key::App).collect();
+        self.to_do.extend(keys);
+    }
+
     fn undecide_users_of(&mut self, system: &str) {
         let users = self.apps.iter().filter(|(_, record)| record.object.spec.system == system);
         self.undecided.extend(users.map(|(key, record)| (record.object.metadata.creation_timestamp.as_ref().map(|t| t.0), key.clone())));
@@ -288,3 +337,6 @@ impl World {
         self.undecided.extend(all);
     }
 }
+
+#[cfg(test)]
+mod tests;
