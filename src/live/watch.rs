@@ -11,11 +11,13 @@ use k8s_openapi::api::core::v1::{LimitRange, Namespace, PersistentVolumeClaim, R
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
 use kube::{Api, Client, Resource};
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
+use std::time::Duration;
 
 /// A watch event of an object of the operator's kinds, or of a custom resource.
 pub type Events<K> = BoxStream<'static, Result<Event<K>, watcher::Error>>;
@@ -39,7 +41,7 @@ pub fn objects(client: &Client, kind: Kind) -> Events<Object> {
 #[must_use]
 pub fn claims(client: &Client) -> Events<PartialObjectMeta<PersistentVolumeClaim>> {
     let api: Api<PartialObjectMeta<PersistentVolumeClaim>> = Api::all(client.clone());
-    watch(api, watcher::Config::default()).default_backoff().boxed()
+    watch(api, watcher::Config::default()).backoff(Patience::default()).boxed()
 }
 
 /// Custom resources. One that cannot be read does not end the watch.
@@ -49,7 +51,7 @@ where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
     let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
-    watch(api, watcher::Config::default()).default_backoff().boxed()
+    watch(api, watcher::Config::default()).backoff(Patience::default()).boxed()
 }
 
 fn all<K>(client: &Client, config: watcher::Config, wrap: fn(K) -> Object) -> Events<Object>
@@ -64,5 +66,24 @@ where
         Event::Init => Event::Init,
         Event::InitDone => Event::InitDone,
     };
-    watch(api, config).default_backoff().map(move |event| event.map(lift)).boxed()
+    watch(api, config).backoff(Patience::default()).map(move |event| event.map(lift)).boxed()
+}
+
+/// How long a failed watch waits: as the library proposes, and at most five seconds, so that an outage of the
+/// API server is followed by repairs soon after its end. Twelve watches at that pace are no burden.
+#[derive(Default)]
+struct Patience(watcher::DefaultBackoff);
+
+impl Iterator for Patience {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.0.next().map(|pause| pause.min(Duration::from_secs(5)))
+    }
+}
+
+impl Backoff for Patience {
+    fn reset(&mut self) {
+        self.0.reset();
+    }
 }

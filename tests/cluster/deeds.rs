@@ -156,8 +156,9 @@ fn without_the_key_nothing_is_written_until_it_is_restored() {
         let audit = world.audit();
         world.apply(&app("atslega", "divi")).await;
         let lost = |o: &Value| condition(o, "Isolated") == ("False", "DeedKeyLost");
-        let refused = world.see("MunicipalityApp", "atslega", "divi", "DeedKeyLost", lost).await;
-        assert!(crate::kit::message(&refused, "Isolated").contains("kopnams-deed-key"), "{}", shown(&refused));
+        let new = |o: &Value| condition(o, "Admitted") == ("False", "DeedKeyLost");
+        let refused = world.see("MunicipalityApp", "atslega", "divi", "DeedKeyLost", new).await;
+        assert!(crate::kit::message(&refused, "Admitted").contains("kopnams-deed-key"), "{}", shown(&refused));
         world.see("MunicipalityApp", "atslega", "viens", "DeedKeyLost", lost).await;
         assert!(world.get("Namespace", "", "atslega--divi").await.is_none());
         let writes = audit.writes_of_operator();
