@@ -61,8 +61,8 @@ fn aliases_repeat_a_value_but_never_without_bound() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for n in 1..12 {
         let before = format!("*a{}", n - 1);
-        let repeated = [before.as_str(); 10].join(", ");
-        bomb = format!("{bomb}a{n}: &a{n} [{repeated}]\n");
+        let line = format!("a{n}: &a{n} [{}]\n", [before.as_str(); 10].join(", "));
+        bomb += &line;
     }
     assert!(why(&bomb).message.contains("too large"));
     assert!(why("a: &x [*x]\n").message.contains("inside what it repeats"));
