@@ -8,8 +8,8 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A kind that the operator makes or looks at.
@@ -59,8 +59,12 @@ impl fmt::Display for Kind {
 pub struct Content(pub [u8; 16]);
 
 impl Content {
-    fn of(value: &Value) -> Self {
-        let digest = Sha256::digest(value.to_string().as_bytes());
+    /// Written out once and hashed: this runs for every object of every watch event and plan.
+    fn of(value: &impl Serialize) -> Self {
+        let mut text = Vec::with_capacity(2048);
+        // Neither writing to memory nor these types can fail.
+        let _ = serde_json::to_writer(&mut text, value);
+        let digest = Sha256::digest(&text);
         let mut short = [0; 16];
         short.copy_from_slice(&digest[..16]);
         Self(short)
@@ -150,20 +154,16 @@ impl Object {
     /// The hash of the part that the operator owns.
     #[must_use]
     pub fn content(&self) -> Content {
-        let body = match self {
-            Self::Namespace(_) => Value::Null,
-            Self::ResourceQuota(o) => json!(o.spec),
-            Self::LimitRange(o) => json!(o.spec),
-            Self::NetworkPolicy(o) => json!(o.spec),
-            Self::ServiceAccount(o) => json!(o.automount_service_account_token),
-            Self::RoleBinding(o) => json!({"roleRef": o.role_ref, "subjects": o.subjects}),
-        };
         let meta = self.meta();
-        let owned = |map: &Option<std::collections::BTreeMap<String, String>>| -> Vec<(String, String)> {
-            let pairs = map.iter().flatten().filter(|(key, _)| is_ours(key));
-            pairs.map(|(key, value)| (key.clone(), value.clone())).collect()
-        };
-        Content::of(&json!([body, owned(&meta.labels), owned(&meta.annotations)]))
+        let marks = (owned(meta.labels.as_ref()), owned(meta.annotations.as_ref()));
+        match self {
+            Self::Namespace(_) => Content::of(&((), marks)),
+            Self::ResourceQuota(o) => Content::of(&(&o.spec, marks)),
+            Self::LimitRange(o) => Content::of(&(&o.spec, marks)),
+            Self::NetworkPolicy(o) => Content::of(&(&o.spec, marks)),
+            Self::ServiceAccount(o) => Content::of(&(o.automount_service_account_token, marks)),
+            Self::RoleBinding(o) => Content::of(&(&o.role_ref, &o.subjects, marks)),
+        }
     }
 
     /// Writes the intent annotation: the content as it was meant.
@@ -184,6 +184,12 @@ impl Serialize for Object {
             Self::RoleBinding(o) => o.serialize(serializer),
         }
     }
+}
+
+/// The labels or annotations that belong to the operator, in the order of their names.
+fn owned(map: Option<&BTreeMap<String, String>>) -> Vec<(&str, &str)> {
+    let ours = map.into_iter().flatten().filter(|(key, _)| is_ours(key));
+    ours.map(|(key, value)| (key.as_str(), value.as_str())).collect()
 }
 
 /// Whether a label or annotation belongs to the operator alone; the intent speaks of the others.

@@ -2,8 +2,6 @@
 
 use crate::cli::validate::JsonFinding;
 use crate::desired::DesiredSet;
-use crate::live::LiveView;
-use crate::plan::plan;
 use crate::policy::{Amounts, AppKey};
 use crate::request::app::Grant;
 use crate::request::read::{Finding, spread};
@@ -225,11 +223,11 @@ fn app<'a>(review: &'a Review, key: &'a AppKey, outcome: &'a Outcome, render: bo
     }
 }
 
-/// What the operator would write where nothing is yet.
+/// What the operator would write where nothing is yet: every object of the set.
 fn count(set: &DesiredSet) -> Objects {
     let mut objects = Objects::new();
-    for step in plan(set, LiveView::default()).steps() {
-        *objects.entry(step.kind().as_str()).or_default() += 1;
+    for object in set.objects() {
+        *objects.entry(object.kind().as_str()).or_default() += 1;
     }
     objects
 }
@@ -260,4 +258,19 @@ fn changes(before: &Grant, now: &Grant) -> Vec<Change> {
     };
     let differ = choices(before).into_iter().zip(choices(now)).filter(|(before, now)| before != now);
     differ.map(|((field, before), (_, now))| Change { field, before, now }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::live::LiveView;
+    use crate::plan::{Step, plan};
+
+    #[test]
+    fn what_is_counted_is_what_the_controller_would_create() {
+        let set = crate::desired::home("riga", "", None, &[]);
+        let steps = plan(&set, LiveView::default());
+        assert!(steps.steps().all(|step| matches!(step, Step::Create(_))));
+        assert_eq!(steps.steps().count(), count(&set).values().sum::<usize>());
+    }
 }

@@ -1,6 +1,7 @@
 //! Which files are read: the named ones, and YAML and JSON files below named folders, in one order.
 
 use std::collections::HashSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Why the files could not be read.
@@ -42,14 +43,15 @@ pub fn find(paths: &[PathBuf]) -> Result<Vec<Found>, ReadError> {
 }
 
 /// Says whether there was anything to read.
-fn walk(path: &Path, layer: usize, named: bool, seen: &mut HashSet<PathBuf>, found: &mut Vec<Found>) -> Result<bool, ReadError> {
+fn walk(path: &Path, layer: usize, named: bool, seen: &mut HashSet<(u64, u64)>, found: &mut Vec<Found>) -> Result<bool, ReadError> {
     let failed = |source| ReadError::Io { path: path.display().to_string(), source };
-    let is_folder = std::fs::metadata(path).map_err(failed)?.is_dir();
+    let metadata = std::fs::metadata(path).map_err(failed)?;
+    let is_folder = metadata.is_dir();
     if !is_folder && !named && !is_read(path) {
         return Ok(false);
     }
     // Links may name one file twice, or a folder inside itself.
-    if !seen.insert(std::fs::canonicalize(path).map_err(failed)?) {
+    if !seen.insert((metadata.dev(), metadata.ino())) {
         return Ok(true);
     }
     if !is_folder {
