@@ -84,6 +84,23 @@ fn seen(ctx: &Context, record: &Record) {
     intake::change(ctx, |world| world.set_app(app, None));
 }
 
+/// Somebody deletes the request, which waits for its finalizer.
+fn removed(ctx: &Context, record: &Record) {
+    let mut app = record.get(APP).unwrap();
+    app["metadata"]["deletionTimestamp"] = json!(Timestamp::now().to_string());
+    record.put(APP, app);
+    seen(ctx, record);
+}
+
+/// Somebody takes the host name out of the request.
+fn without_host_name(ctx: &Context, record: &Record) {
+    let mut app = record.get(APP).unwrap();
+    app["spec"].as_object_mut().unwrap().remove("hostname");
+    app["metadata"]["generation"] = json!(2);
+    record.put(APP, app);
+    seen(ctx, record);
+}
+
 fn counted(asked: &[String]) -> BTreeMap<&str, usize> {
     let mut counts = BTreeMap::new();
     for line in asked {
@@ -165,11 +182,7 @@ async fn an_edited_guard_rail_is_read_and_put_right_and_foreign_labels_stay() {
 #[tokio::test]
 async fn what_is_no_longer_wanted_is_deleted_last() {
     let (ctx, record) = ready().await;
-    let mut changed = record.get(APP).unwrap();
-    changed["spec"].as_object_mut().unwrap().remove("hostname");
-    changed["metadata"]["generation"] = json!(2);
-    record.put(APP, changed);
-    seen(&ctx, &record);
+    without_host_name(&ctx, &record);
     reconcile(&ctx).await;
     let status = format!("PATCH {APP}/status");
     let policy = "DELETE /apis/networking.k8s.io/v1/namespaces/m--a/networkpolicies/allow-ingress";
@@ -180,10 +193,7 @@ async fn what_is_no_longer_wanted_is_deleted_last() {
 #[tokio::test]
 async fn a_removed_request_is_looked_at_live_marked_and_released() {
     let (ctx, record) = ready().await;
-    let mut removed = record.get(APP).unwrap();
-    removed["metadata"]["deletionTimestamp"] = json!(Timestamp::now().to_string());
-    record.put(APP, removed);
-    seen(&ctx, &record);
+    removed(&ctx, &record);
     reconcile(&ctx).await;
     let definition = "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions/municipalityapps.kopnams.lv";
     let expected = [
@@ -203,10 +213,7 @@ async fn while_the_home_is_being_deleted_a_removed_request_is_only_released() {
     let mut home = record.get("/api/v1/namespaces/m").unwrap();
     home["metadata"]["deletionTimestamp"] = json!("2026-11-22T10:00:00Z");
     record.put("/api/v1/namespaces/m", home);
-    let mut removed = record.get(APP).unwrap();
-    removed["metadata"]["deletionTimestamp"] = json!(Timestamp::now().to_string());
-    record.put(APP, removed);
-    seen(&ctx, &record);
+    removed(&ctx, &record);
     reconcile(&ctx).await;
     let asked = record.taken();
     assert!(asked.iter().filter(|line| !line.starts_with("GET")).eq([&format!("PATCH {APP}")]), "{asked:#?}");
@@ -232,11 +239,7 @@ async fn a_namespace_that_lost_its_deed_unseen_is_not_given_a_new_one() {
     let mut stripped = record.get(NAMESPACE).unwrap();
     stripped["metadata"]["annotations"].as_object_mut().unwrap().remove("kopnams.lv/deed");
     record.put(NAMESPACE, stripped);
-    let mut changed = record.get(APP).unwrap();
-    changed["spec"].as_object_mut().unwrap().remove("hostname");
-    changed["metadata"]["generation"] = json!(2);
-    record.put(APP, changed);
-    seen(&ctx, &record);
+    without_host_name(&ctx, &record);
     reconcile(&ctx).await;
     let asked = record.taken_but_events();
     assert!(asked.contains(&format!("GET {NAMESPACE}")), "{asked:#?}");
@@ -246,10 +249,7 @@ async fn a_namespace_that_lost_its_deed_unseen_is_not_given_a_new_one() {
 #[tokio::test]
 async fn the_mark_of_retirement_is_not_moved_by_a_second_attempt() {
     let (ctx, record) = ready().await;
-    let mut removed = record.get(APP).unwrap();
-    removed["metadata"]["deletionTimestamp"] = json!(Timestamp::now().to_string());
-    record.put(APP, removed);
-    seen(&ctx, &record);
+    removed(&ctx, &record);
     reconcile(&ctx).await;
     let mark = record.get(NAMESPACE).unwrap()["metadata"]["annotations"]["kopnams.lv/retire"].clone();
     tokio::time::sleep(Duration::from_millis(1100)).await;
