@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lab lab-stop check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+.PHONY: help demo test soak bench lab lab-stop check check-rust check-generated check-charts check-shell check-deny generate fmt clean
 
 CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
 NAME ?= lab
+ROUNDS ?= 10
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +22,14 @@ test: ## all tests; the first time Kubernetes is built, about a quarter of an ho
 	@$(CARGO) test --locked --workspace --all-features --no-run
 	@echo "== Running the tests; most start a control plane of their own"
 	@$(CARGO) test --locked --workspace --all-features
+
+soak: ## kill the operator at random moments, again and again; ROUNDS=10, about 3 minutes each
+	@$(LAB) tools >/dev/null
+	@$(CARGO) test --locked --test cluster --no-run
+	@for round in $$(seq $(ROUNDS)); do \
+	    echo "== Round $$round of $(ROUNDS)"; \
+	    KOPNAMS_KILLS=40 $(CARGO) test --quiet --locked --test cluster killed_at_random_moments -- --nocapture; \
+	done
 
 bench: ## the figures of docs/performance.md, measured here; some minutes
 	@$(LAB) tools >/dev/null

@@ -91,7 +91,7 @@ async fn remove(ctx: &Context, name: &str, facts: Facts) -> Result<Next, Reconci
             ctx.writer.delete(Kind::Namespace, name, name, uid).await?;
         }
     }
-    finalizer::take_off(ctx.writer.gate(), &Api::all(ctx.client.clone()), facts.object.as_ref()).await?;
+    finalizer::take_off(ctx.writer.gate(), &Api::all(ctx.writer.client().clone()), facts.object.as_ref()).await?;
     Ok(Next::Rest)
 }
 
@@ -99,7 +99,7 @@ async fn claim(ctx: &Context, object: &Arc<Municipality>) -> Result<Arc<Municipa
     if finalizer::is_on(object.as_ref()) {
         return Ok(Arc::clone(object));
     }
-    let mut claimed = finalizer::put_on(ctx.writer.gate(), &Api::all(ctx.client.clone()), object.as_ref()).await?;
+    let mut claimed = finalizer::put_on(ctx.writer.gate(), &Api::all(ctx.writer.client().clone()), object.as_ref()).await?;
     ctx.metrics.patched("finalizer");
     claimed.metadata.managed_fields = None;
     ctx.world().set_municipality(claimed.clone());
@@ -119,7 +119,7 @@ async fn write(ctx: &Context, facts: &Facts, home: Option<Rails>, removal_waits_
         return Ok(());
     }
     let name = facts.object.metadata.name.clone().unwrap_or_default();
-    let api: Api<Municipality> = Api::all(ctx.client.clone());
+    let api: Api<Municipality> = Api::all(ctx.writer.client().clone());
     let mut written = match patch_status(ctx.writer.gate(), &api, &name, facts.object.metadata.resource_version.as_deref(), &status).await {
         Err(ApplyError::Gone) => return Ok(()),
         other => other?,

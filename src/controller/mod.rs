@@ -17,7 +17,7 @@ pub mod standing;
 pub mod unclaimed;
 pub mod world;
 
-use crate::apply::{Fence, Gate, Writer};
+use crate::apply::{Fence, Gate, Writer, wire};
 use crate::desired::Identity;
 use crate::status::events::Teller;
 use anyhow::Context as _;
@@ -73,12 +73,15 @@ impl Context {
 }
 
 /// Runs the controller until `stop` completes.
-pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn run(config: kube::Config, settings: Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let fence = Fence::default();
+    // Watches and the lease need no leadership; everything that is written to the cluster does.
+    let client = Client::try_from(config.clone()).context("the client could not be made")?;
+    let writing = wire::client(&config, fence.clone()).context("the client could not be made")?;
     let gate = Gate::new(fence.clone(), settings.concurrency, settings.patience);
     let holder = format!("{}-{}", hostname(), uuid::Uuid::new_v4());
     let ctx = Arc::new(Context {
-        writer: Writer::new(client.clone(), gate),
+        writer: Writer::new(writing, gate),
         queue: Queue::default(),
         metrics: Metrics::new(),
         teller: Teller::start(client.clone(), holder.clone()),

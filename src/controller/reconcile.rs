@@ -163,5 +163,5 @@ fn told_repairs(ctx: &Context, object: &MunicipalityApp, repaired: &[(Kind, Stri
 
 /// The API of the namespace that a request is in.
 pub fn api(ctx: &Context, object: &MunicipalityApp) -> Api<MunicipalityApp> {
-    Api::namespaced(ctx.client.clone(), object.metadata.namespace.as_deref().unwrap_or_default())
+    Api::namespaced(ctx.writer.client().clone(), object.metadata.namespace.as_deref().unwrap_or_default())
 }
