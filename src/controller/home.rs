@@ -34,7 +34,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let facts = Facts { object, ..facts };
     let members = &facts.object.spec.members;
     let build = |tenant_id: &str, seals: &desired::Seals| desired::home(name, tenant_id, Some(seals), members);
-    let outcome = converge(ctx, Space { name, remembered: None, grant: None, keep_access: false, build: &build }).await;
+    let outcome = converge(ctx, Space { name, remembered: None, grant: None, keep_access: false, secrets: &[], build: &build }).await;
     write(ctx, &facts, Some(outcome.rails.clone()), None).await?;
     finish(outcome)
 }

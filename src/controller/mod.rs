@@ -3,6 +3,7 @@
 pub mod converge;
 pub mod error;
 pub mod finalizer;
+pub mod generated;
 pub mod home;
 pub mod intake;
 pub mod lease;
@@ -14,6 +15,7 @@ pub mod removal;
 pub mod secret;
 pub mod serve;
 pub mod standing;
+pub mod tenant;
 pub mod unclaimed;
 pub mod world;
 
@@ -25,6 +27,7 @@ use kube::Client;
 use lease::{Elector, LeaseConfig};
 use metrics::Metrics;
 use queue::Queue;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -62,13 +65,23 @@ pub struct Context {
     pub teller: Teller,
     /// Who the operator is.
     pub identity: Identity,
+    /// Secrets that were looked at: namespace, name and keys.
+    seen_secrets: Mutex<HashSet<SeenSecret>>,
     world: Mutex<World>,
 }
+
+/// A secret that was looked at: its namespace, its name and its keys.
+pub type SeenSecret = (String, String, Vec<String>);
 
 impl Context {
     /// The world; hold it briefly and never while waiting.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The secrets that were looked at; hold it briefly and never while waiting.
+    pub fn seen_secrets(&self) -> MutexGuard<'_, HashSet<SeenSecret>> {
+        self.seen_secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,6 +99,7 @@ pub async fn run(config: kube::Config, settings: Settings, stop: impl Future<Out
         metrics: Metrics::new(),
         teller: Teller::start(client.clone(), holder.clone()),
         identity: settings.identity.clone(),
+        seen_secrets: Mutex::default(),
         world: Mutex::new(World::awaiting(intake::stores())),
         client: client.clone(),
     });
