@@ -10,11 +10,13 @@ use sha2::{Digest, Sha256};
 
 use super::programs::Programs;
 use crate::error::{Doing, Error, Result};
-use crate::places::make;
+use crate::places::{make, write};
 use crate::process::run;
 
 /// Where names of the lab's own images begin.
 const NAMES: &str = "localhost/kopnams-lab";
+
+const BUSYBOX: &str = "busybox";
 
 /// The images, as layouts.
 #[derive(Debug, Clone)]
@@ -43,7 +45,7 @@ impl Images {
             coredns: of("coredns", "")?,
             provisioner: of("local-path-provisioner", "")?,
             traefik: of("traefik", "65532:65532")?,
-            busybox: image(programs, "busybox", &Config { cmd: vec!["sh".to_owned()], ..Config::default() }, busybox_root)?,
+            busybox: image(programs, BUSYBOX, &Config { cmd: vec!["sh".to_owned()], ..Config::default() }, busybox_root)?,
         })
     }
 }
@@ -55,6 +57,10 @@ pub fn busybox_root(root: &Path) -> Result<()> {
     make(&root.join("bin"))?;
     make(&root.join("tmp"))?;
     fs::set_permissions(root.join("tmp"), Permissions::from_mode(0o1777)).doing(|| "open up /tmp of an image".to_owned())?;
+    make(&root.join("etc"))?;
+    // The kubelet takes the user from the image but not the group: that comes from here.
+    write(&root.join("etc/passwd"), "root:x:0:0::/:/bin/sh\nwww-data:x:33:33::/:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")?;
+    write(&root.join("etc/group"), "root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n")?;
     fs::copy(busybox, root.join("bin/busybox")).doing(|| format!("copy {}", busybox.display()))?;
     for name in run(Command::new(busybox).arg("--list"))?.lines().filter(|name| *name != "busybox") {
         symlink("busybox", root.join("bin").join(name)).doing(|| format!("make the link {name} in an image"))?;
@@ -70,7 +76,10 @@ fn image(programs: &Programs, name: &str, config: &Config, fill: impl FnOnce(&Pa
     let described = serde_json::to_vec(config).map_err(|error| Error::Invalid(format!("the image {name} cannot be described: {error}")))?;
     let hash = Sha256::digest(&described).iter().take(4).fold(0_u32, |all, byte| all << 8 | u32::from(*byte));
     let layout: PathBuf = programs.images().join(format!("{name}-{hash:08x}"));
-    if let Ok(built) = read_layout(&layout) {
+    // The programs of a folder never change; busybox is the machine's own, small, and may.
+    if name != BUSYBOX
+        && let Ok(built) = read_layout(&layout)
+    {
         return Ok(built);
     }
     let root = tempfile::tempdir().doing(|| "make a folder for an image".to_owned())?;
