@@ -17,7 +17,7 @@ const KUBECONFORM: &[(&str, &str)] =
 const KUBE_SCORE: &[(&str, &str)] =
     &[("go.mod", include_str!("../tools/kube-score/go.mod")), ("go.sum", include_str!("../tools/kube-score/go.sum"))];
 
-const COMPONENTS: &[&str] = &["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"];
+const COMPONENTS: &[&str] = &["etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"];
 
 /// The components of Kubernetes, each under its own name in one folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +133,7 @@ fn kubernetes() -> Result<Recipe> {
                 "-s -w -X {at}.gitVersion={version} -X {at}.gitMajor={major} -X {at}.gitMinor={minor} \
                  -X {at}.gitTreeState=clean"
             ),
+            copies: &[],
         }],
         links: COMPONENTS,
     })
@@ -141,7 +142,7 @@ fn kubernetes() -> Result<Recipe> {
 fn tools() -> Result<Recipe> {
     let program = |name, files: &'static [(&'static str, &'static str)], module, package, version_at: &str| {
         let version = required(files.first().map_or("", |(_, go_mod)| go_mod), module)?;
-        Ok::<_, Error>(Program { name, files, package, link_flags: format!("-s -w -X {version_at}={version}") })
+        Ok::<_, Error>(Program { name, files, package, link_flags: format!("-s -w -X {version_at}={version}"), copies: &[] })
     };
     Ok(Recipe {
         what: "helm, kubeconform and kube-score".to_owned(),

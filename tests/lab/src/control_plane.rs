@@ -12,6 +12,7 @@ use crate::certificates::{self, Authority};
 use crate::error::{Doing, Error, Result};
 use crate::guard::{Afterwards, Guard};
 use crate::kubeconfig;
+use crate::node::{Ground, House, Node, NodeRun, OUTSIDE, PODS, identities};
 use crate::options::{LabOptions, Token, random_token};
 use crate::places::write;
 use crate::probe::Probe;
@@ -31,6 +32,8 @@ const ETCD_PEERS: &str = "unix://localhost:2";
 #[derive(Debug)]
 pub(crate) struct ControlPlane {
     // In the order in which they end: whoever writes to etcd first, the guard with the folder last.
+    node: Option<NodeRun>,
+    scheduler: Option<Component>,
     controller_manager: Option<Component>,
     api_server: Component,
     etcd: Component,
@@ -50,6 +53,10 @@ struct Setting {
     manager_token: String,
     probe: Probe,
     audit: bool,
+    /// Where the API server listens.
+    address: Ipv4Addr,
+    /// The components of a node; without one there are none.
+    identities: Vec<(&'static str, Token)>,
     api_server_args: Vec<String>,
     manager_args: Vec<String>,
 }
@@ -63,14 +70,26 @@ impl ControlPlane {
         lifetime: Lifetime,
         afterwards: Afterwards,
     ) -> Result<Self> {
-        let mut guard = Guard::post(folder, afterwards)?;
+        let ground = options.node.as_ref().map(Ground::prepare).transpose()?;
+        let mut guard = match &ground {
+            Some(ground) => Guard::post_holding(folder, afterwards, ground.lock.hand_on()?)?,
+            None => Guard::post(folder, afterwards)?,
+        };
         // The admin's token is in there.
         fs::set_permissions(folder, Permissions::from_mode(0o700)).doing(|| format!("make {} private", folder.display()))?;
+        // First the house: at its link the API server listens.
+        let house = match &ground {
+            Some(ground) => {
+                guard.watch_node()?;
+                Some(House::open(folder, lifetime, &mut guard, &ground.lock)?)
+            }
+            None => None,
+        };
         let setting = Setting::write(folder, binaries, options, lifetime)?;
         let etcd = setting.etcd(&mut guard)?;
-        let port = free_port()?;
+        let port = free_port(setting.address)?;
         let api_server = setting.api_server(port, &mut guard)?;
-        let mut plane = Self { controller_manager: None, api_server, etcd, guard, setting, port };
+        let mut plane = Self { node: None, scheduler: None, controller_manager: None, api_server, etcd, guard, setting, port };
         let deadline = Instant::now() + PATIENCE;
         plane.wait_for_port(deadline)?;
         if !options.without_controller_manager {
@@ -79,11 +98,21 @@ impl ControlPlane {
         }
         kubeconfig::write_for_token(&folder.join("kubeconfig"), &plane.server_url(), plane.ca_pem(), "admin", &plane.setting.admin_token)?;
         plane.wait_until_ready(deadline)?;
+        if let (Some(ground), Some(house)) = (ground, house) {
+            plane.setting.write_identities(plane.port)?;
+            plane.scheduler = Some(plane.setting.scheduler(&mut plane.guard)?);
+            plane.node = Some(NodeRun::start(ground, house, folder, binaries, &mut plane.guard)?);
+        }
         Ok(plane)
     }
 
+    /// The node, if there is one.
+    pub(crate) fn node(&self) -> Option<&Node> {
+        self.node.as_ref().map(|run| &run.node)
+    }
+
     pub(crate) fn server_url(&self) -> String {
-        server_url(self.port)
+        self.setting.server_url(self.port)
     }
 
     pub(crate) fn ca_pem(&self) -> &str {
@@ -92,10 +121,11 @@ impl ControlPlane {
 
     /// The names and process ids of the components.
     pub(crate) fn processes(&self) -> Vec<(String, u32)> {
-        [Some(&self.etcd), Some(&self.api_server), self.controller_manager.as_ref()]
+        [Some(&self.etcd), Some(&self.api_server), self.controller_manager.as_ref(), self.scheduler.as_ref()]
             .into_iter()
             .flatten()
             .filter_map(|component| Some((component.name().to_owned(), component.pid()?)))
+            .chain(self.node.iter().flat_map(NodeRun::processes))
             .collect()
     }
 
@@ -115,8 +145,11 @@ impl ControlPlane {
     pub(crate) fn leave(mut self) -> Result<()> {
         self.etcd.leave();
         self.api_server.leave();
-        if let Some(manager) = &mut self.controller_manager {
-            manager.leave();
+        for component in [&mut self.controller_manager, &mut self.scheduler].into_iter().flatten() {
+            component.leave();
+        }
+        if let Some(node) = self.node.take() {
+            node.leave();
         }
         self.guard.leave()
     }
@@ -131,7 +164,7 @@ impl ControlPlane {
                 if ports_left == 0 || !self.api_server.last_lines().contains("address already in use") {
                     return self.api_server.check();
                 }
-                self.port = free_port()?;
+                self.port = free_port(self.setting.address)?;
                 self.api_server = self.setting.api_server(self.port, &mut self.guard)?;
             }
             match self.setting.probe.ask(self.port, "/livez") {
@@ -180,14 +213,17 @@ impl ControlPlane {
 impl Setting {
     /// Writes the files that the components read.
     fn write(folder: &Path, binaries: &Binaries, options: &LabOptions, lifetime: Lifetime) -> Result<Self> {
-        let authority = certificates::write_all(folder)?;
+        let reachable = options.node.as_ref().map(|_| OUTSIDE);
+        let authority = certificates::write_all(folder, reachable)?;
+        let address = reachable.and_then(|address| address.parse().ok()).unwrap_or(Ipv4Addr::LOCALHOST);
+        let identities = if options.node.is_some() { identities()? } else { Vec::new() };
         let admin_token = random_token()?;
         let manager_token = random_token()?;
         let mut lines = String::new();
         lines += &Token::new(&admin_token, "admin", ["system:masters"]).line()?;
         let manager = "system:kube-controller-manager";
         lines += &Token::new(&manager_token, manager, ["kopnams-lab"]).line()?;
-        for token in &options.tokens {
+        for token in options.tokens.iter().chain(identities.iter().map(|(_, token)| token)) {
             lines += &token.line()?;
         }
         write(&folder.join("tokens.csv"), lines)?;
@@ -196,7 +232,7 @@ impl Setting {
             // So that it can be read before the first request.
             fs::File::create(folder.join("audit.log")).doing(|| "make the audit log".to_owned())?;
         }
-        let probe = Probe::new(&authority.der, &admin_token)?;
+        let probe = Probe::new(&authority.der, &admin_token, address)?;
         Ok(Self {
             folder: folder.to_owned(),
             binaries: binaries.clone(),
@@ -206,6 +242,8 @@ impl Setting {
             manager_token,
             probe,
             audit: options.audit.is_some(),
+            address,
+            identities,
             api_server_args: options.api_server_args.clone(),
             manager_args: options.controller_manager_args.clone(),
         })
@@ -230,11 +268,9 @@ impl Setting {
     fn api_server(&self, port: u16, guard: &mut Guard) -> Result<Component> {
         let mut args = vec![
             format!("--etcd-servers={ETCD_CLIENTS}"),
-            "--bind-address=127.0.0.1".to_owned(),
+            format!("--bind-address={}", self.address),
             format!("--secure-port={port}"),
-            // Without a network there is no address to publish in the Service `kubernetes`.
-            "--advertise-address=127.0.0.1".to_owned(),
-            "--endpoint-reconciler-type=none".to_owned(),
+            format!("--advertise-address={}", self.address),
             format!("--cert-dir={}", self.path("")),
             format!("--tls-cert-file={}", self.path("tls.crt")),
             format!("--tls-private-key-file={}", self.path("tls.key")),
@@ -248,6 +284,14 @@ impl Setting {
             "--allow-privileged=true".to_owned(),
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
         ];
+        if self.has_node() {
+            // Otherwise the kubelet takes exec and logs for anonymous requests.
+            args.push(format!("--kubelet-client-certificate={}", self.path("kubelet-client.crt")));
+            args.push(format!("--kubelet-client-key={}", self.path("kubelet-client.key")));
+        } else {
+            // Without a network there is no address to publish in the Service `kubernetes`.
+            args.push("--endpoint-reconciler-type=none".to_owned());
+        }
         if self.audit {
             args.push(format!("--audit-policy-file={}", self.path("audit-policy.yaml")));
             args.push(format!("--audit-log-path={}", self.path("audit.log")));
@@ -261,7 +305,7 @@ impl Setting {
     fn controller_manager(&self, port: u16, guard: &mut Guard) -> Result<Component> {
         let file = self.folder.join("kube-controller-manager.kubeconfig");
         let user = "system:kube-controller-manager";
-        kubeconfig::write_for_token(&file, &server_url(port), &self.authority.pem, user, &self.manager_token)?;
+        kubeconfig::write_for_token(&file, &self.server_url(port), &self.authority.pem, user, &self.manager_token)?;
         let mut args = vec![
             format!("--kubeconfig={}", file.display()),
             "--use-service-account-credentials".to_owned(),
@@ -277,8 +321,38 @@ impl Setting {
             // It serves nothing, so it needs no port.
             "--secure-port=0".to_owned(),
         ];
+        if self.has_node() {
+            args.push("--allocate-node-cidrs=true".to_owned());
+            args.push(format!("--cluster-cidr={PODS}"));
+        }
         args.extend_from_slice(&self.manager_args);
         self.start("kube-controller-manager", &args, guard)
+    }
+
+    fn scheduler(&self, guard: &mut Guard) -> Result<Component> {
+        let args = vec![
+            format!("--kubeconfig={}", self.path("kube-scheduler.kubeconfig")),
+            "--leader-elect=false".to_owned(),
+            "--secure-port=0".to_owned(),
+        ];
+        self.start("kube-scheduler", &args, guard)
+    }
+
+    /// The kubeconfigs of the node's components.
+    fn write_identities(&self, port: u16) -> Result<()> {
+        for (name, token) in &self.identities {
+            let file = self.folder.join(format!("{name}.kubeconfig"));
+            kubeconfig::write_for_token(&file, &self.server_url(port), &self.authority.pem, name, &token.token)?;
+        }
+        Ok(())
+    }
+
+    fn has_node(&self) -> bool {
+        !self.identities.is_empty()
+    }
+
+    fn server_url(&self, port: u16) -> String {
+        format!("https://{}:{port}", self.address)
     }
 
     fn start(&self, name: &'static str, args: &[String], guard: &mut Guard) -> Result<Component> {
@@ -288,10 +362,6 @@ impl Setting {
     fn path(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
     }
-}
-
-fn server_url(port: u16) -> String {
-    format!("https://127.0.0.1:{port}")
 }
 
 fn not_ready(what: &str, last: String, component: &Component) -> Error {
@@ -305,7 +375,7 @@ fn not_ready(what: &str, last: String, component: &Component) -> Error {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).doing(|| "find a free port".to_owned())?;
+fn free_port(address: Ipv4Addr) -> Result<u16> {
+    let listener = TcpListener::bind((address, 0)).doing(|| "find a free port".to_owned())?;
     Ok(listener.local_addr().doing(|| "find a free port".to_owned())?.port())
 }

@@ -87,6 +87,12 @@ pub enum Error {
     /// Something was asked of an existing cluster that only a lab of its own can do.
     #[error("{0} is not possible on an existing cluster: unset KOPNAMS_TEST_USE_KUBECONFIG")]
     ExistingCluster(&'static str),
+    /// An image could not be made or read.
+    #[error(transparent)]
+    Image(#[from] kopnams_images::Error),
+    /// The lab was started without a node.
+    #[error("this lab has no node: start it with LabOptions {{ node: Some(NodeOptions::default()), .. }} or `lab up --node`")]
+    NoNode,
     /// An option has a value that cannot be used.
     #[error("{0}")]
     Invalid(String),

@@ -37,6 +37,9 @@ impl Existing {
         if !options.tokens.is_empty() {
             return Err(Error::ExistingCluster("giving out tokens"));
         }
+        if options.node.is_some() {
+            return Err(Error::ExistingCluster("starting a node"));
+        }
         let folder = tempfile::Builder::new()
             .prefix("kopnams-lab-")
             .permissions(Permissions::from_mode(0o700))

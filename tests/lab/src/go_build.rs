@@ -2,22 +2,20 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File, TryLockError};
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use crate::error::{Doing, Error, Result};
 use crate::guard::{Afterwards, Guard};
 use crate::places::{cache, make, write};
-use crate::process::{kill_group, last_lines};
-
-/// How often a build says that it is still at it.
-const REPORT: Duration = Duration::from_secs(20);
+use crate::process::{kill_group, last_lines, run};
+use crate::report::{Report, say};
 
 /// Programs that are kept together in one folder of the cache.
 #[derive(Debug)]
@@ -41,6 +39,8 @@ pub(crate) struct Program {
     pub(crate) files: &'static [(&'static str, &'static str)],
     pub(crate) package: &'static str,
     pub(crate) link_flags: String,
+    /// Folders that the program needs at run time: the module, the folder in it, the folder beside `bin/` they go to.
+    pub(crate) copies: &'static [(&'static str, &'static str, &'static str)],
 }
 
 /// The version at which a `go.mod` requires a module.
@@ -84,6 +84,9 @@ impl Recipe {
             for (name, content) in program.files {
                 add(name);
                 add(content);
+            }
+            for (module, from, to) in program.copies {
+                [*module, *from, *to].into_iter().for_each(&mut add);
             }
         }
         let mut key = format!("{}-", self.kind);
@@ -145,7 +148,9 @@ impl Program {
         let source = building.join("src").join(self.name);
         make(&source)?;
         for (name, content) in self.files {
-            write(&source.join(name), content)?;
+            let file = source.join(name);
+            make(file.parent().unwrap_or(&source))?;
+            write(&file, content)?;
         }
         let log = building.join(format!("{}.log", self.name));
         let out = File::create(&log).doing(|| format!("open {}", log.display()))?;
@@ -169,7 +174,7 @@ impl Program {
             report.say(|so_far| format!("building {} from Go modules: {so_far} so far; {}, once", recipe.what, recipe.takes));
             match build.0.try_wait().doing(|| "wait for go build".to_owned())? {
                 None => sleep(Duration::from_millis(100)),
-                Some(status) if status.success() => return Ok(()),
+                Some(status) if status.success() => return self.copy(&source, building),
                 Some(status) => {
                     return Err(Error::Build {
                         what: recipe.what.clone(),
@@ -179,6 +184,25 @@ impl Program {
                 }
             }
         }
+    }
+}
+
+impl Program {
+    /// Copies folders of modules, which the build has fetched.
+    fn copy(&self, source: &Path, building: &Path) -> Result<()> {
+        for (module, from, to) in self.copies {
+            let mut list = Command::new("go");
+            list.args(["list", "-mod=readonly", "-m", "-f", "{{.Dir}}", module]).current_dir(source).env("GOWORK", "off");
+            let fetched = run(&mut list).map_err(|error| match error {
+                Error::Io { source, .. } => Error::NoGo(source),
+                other => other,
+            })?;
+            let to = building.join(to);
+            make(&to)?;
+            // Without the modes: fetched modules are read-only.
+            run(Command::new("cp").args(["-R", "--no-preserve=mode", "--"]).arg(Path::new(fetched.trim()).join(from).join(".")).arg(&to))?;
+        }
+        Ok(())
     }
 }
 
@@ -196,44 +220,10 @@ impl Drop for Running {
 }
 
 fn go_version() -> Result<String> {
-    let output = Command::new("go").args(["env", "GOVERSION", "GOOS", "GOARCH"]).stdin(Stdio::null()).output().map_err(Error::NoGo)?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(Error::Command {
-        command: "go env".to_owned(),
-        status: output.status,
-        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    run(Command::new("go").args(["env", "GOVERSION", "GOOS", "GOARCH"])).map_err(|error| match error {
+        Error::Io { source, .. } => Error::NoGo(source),
+        other => other,
     })
-}
-
-/// Says at once and then every 20 s what is going on.
-struct Report {
-    start: Instant,
-    last: Option<Instant>,
-}
-
-impl Report {
-    fn new() -> Self {
-        Self { start: Instant::now(), last: None }
-    }
-
-    fn so_far(&self) -> String {
-        let seconds = self.start.elapsed().as_secs();
-        if seconds < 60 { format!("{seconds}s") } else { format!("{}m{:02}s", seconds / 60, seconds % 60) }
-    }
-
-    fn say(&mut self, line: impl FnOnce(&str) -> String) {
-        if self.last.is_none_or(|last| last.elapsed() >= REPORT) {
-            self.last = Some(Instant::now());
-            say(&line(&self.so_far()));
-        }
-    }
-}
-
-/// Past the test harness, which would hide it until the end. Nothing is lost if nobody listens.
-fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 #[cfg(test)]

@@ -10,15 +10,17 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::error::{Doing, Result};
+use crate::node::CLEAN;
 
 const SCRIPT: &str = r#"
-folder=$1 keep=$2 pids=
+folder=$1 keep=$2 pids= node=
 command_of() {
     if [ -d /proc/self ]; then tr '\0' ' ' <"/proc/$1/cmdline"; else ps -o args= -p "$1"; fi
 }
 while read -r order pid; do
     case $order in
     watch) pids="$pids $pid" ;;
+    node) node=yes ;;
     leave) exit 0 ;;
     esac
 done
@@ -27,6 +29,7 @@ for pid in $pids; do
     *"$folder"*) kill -s KILL -- "-$pid" ;;
     esac
 done 2>/dev/null
+[ -n "$node" ] && clean_node 2>/dev/null
 [ "$keep" = keep ] && exit 0
 for attempt in 1 2 3 4 5 6 7 8 9; do
     rm -rf -- "$folder" 2>/dev/null && exit 0
@@ -51,16 +54,21 @@ pub(crate) struct Guard {
 impl Guard {
     /// Posts a guard over a folder.
     pub(crate) fn post(folder: &Path, afterwards: Afterwards) -> Result<Self> {
+        Self::post_holding(folder, afterwards, Stdio::null())
+    }
+
+    /// Posts a guard that keeps a file open as long as it is on duty, such as a lock.
+    pub(crate) fn post_holding(folder: &Path, afterwards: Afterwards, held: Stdio) -> Result<Self> {
         let mut child = Command::new("/bin/sh")
-            .args(["-c", SCRIPT, "kopnams-lab-guard"])
+            .args(["-c", &format!("{CLEAN}{SCRIPT}"), "kopnams-lab-guard"])
             .arg(folder)
             .arg(if afterwards == Afterwards::Keep { "keep" } else { "remove" })
             .env_clear()
-            .env("PATH", "/usr/bin:/bin")
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
             .current_dir("/")
             .process_group(0)
             .stdin(Stdio::piped())
-            .stdout(Stdio::null())
+            .stdout(held)
             .stderr(Stdio::null())
             .spawn()
             .doing(|| "start /bin/sh as the lab's guard".to_owned())?;
@@ -71,6 +79,11 @@ impl Guard {
     /// Tells the guard of a process, the leader of its group, whose command line names the folder.
     pub(crate) fn watch(&mut self, pid: u32) -> Result<()> {
         self.order(&format!("watch {pid}\n"))
+    }
+
+    /// Tells the guard that there is a node, so that its link and control groups are removed too.
+    pub(crate) fn watch_node(&mut self) -> Result<()> {
+        self.order("node\n")
     }
 
     /// Sends the guard away: what it watched stays.

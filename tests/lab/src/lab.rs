@@ -11,6 +11,7 @@ use crate::error::{Doing, Error, Result};
 use crate::existing::{self, Existing};
 use crate::guard::Afterwards;
 use crate::kubeconfig;
+use crate::node::Node;
 use crate::options::LabOptions;
 use crate::places::switched_on;
 use crate::process::Lifetime;
@@ -93,7 +94,7 @@ impl Lab {
         Ok(file)
     }
 
-    /// Where the API server answers, `https://127.0.0.1:<port>` for a lab of its own.
+    /// Where the API server answers, `https://127.0.0.1:<port>` for a lab of its own without a node.
     #[must_use]
     pub fn server_url(&self) -> String {
         match &self.cluster {
@@ -174,6 +175,14 @@ impl Lab {
             status: output.status,
             stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         })
+    }
+
+    /// The node of a lab that was started with [`LabOptions::node`].
+    pub fn node(&self) -> Result<&Node> {
+        match &self.cluster {
+            Cluster::Own(plane) => plane.node().ok_or(Error::NoNode),
+            Cluster::Existing(_) => Err(Error::NoNode),
+        }
     }
 
     /// Kills the API server, as a crash would. etcd keeps the data.

@@ -42,15 +42,18 @@ mod go_build;
 mod guard;
 mod kubeconfig;
 mod lab;
+pub mod node;
 mod options;
 mod places;
 mod probe;
 mod process;
+mod report;
 mod stand_in;
 pub mod standing;
 
 pub use binaries::{Binaries, Tools};
 pub use error::{Error, Result};
 pub use lab::Lab;
+pub use node::{Network, Node, NodeOptions};
 pub use options::{AuditPolicy, LabOptions, Token};
 pub use stand_in::StandIn;

@@ -2,6 +2,7 @@
 
 use crate::binaries::Binaries;
 use crate::error::{Error, Result};
+use crate::node::NodeOptions;
 
 /// How a lab is started. The default: with controller manager, no audit log, an admin alone.
 #[derive(Debug, Clone, Default)]
@@ -16,6 +17,8 @@ pub struct LabOptions {
     pub api_server_args: Vec<String>,
     /// More arguments for kube-controller-manager.
     pub controller_manager_args: Vec<String>,
+    /// A node on which pods run; without it they stay pending. See [`crate::node`].
+    pub node: Option<NodeOptions>,
     /// The binaries to use; [`Binaries::ensure`] when absent.
     pub binaries: Option<Binaries>,
 }

@@ -15,10 +15,11 @@ use crate::error::{Error, Result};
 pub(crate) struct Probe {
     config: Arc<ClientConfig>,
     token: String,
+    address: Ipv4Addr,
 }
 
 impl Probe {
-    pub(crate) fn new(authority: &[u8], token: &str) -> Result<Self> {
+    pub(crate) fn new(authority: &[u8], token: &str, address: Ipv4Addr) -> Result<Self> {
         let refused = |error: rustls::Error| Error::Certificates(error.to_string());
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from(authority)).map_err(refused)?;
@@ -27,22 +28,22 @@ impl Probe {
             .map_err(refused)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { config: Arc::new(config), token: token.to_owned() })
+        Ok(Self { config: Arc::new(config), token: token.to_owned(), address })
     }
 
     /// The status line of the answer, such as `HTTP/1.0 200 OK`.
     pub(crate) fn ask(&self, port: u16, path: &str) -> io::Result<String> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let address = SocketAddr::from((self.address, port));
         let stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.set_write_timeout(Some(Duration::from_secs(5)))?;
-        let name = ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(Ipv4Addr::LOCALHOST)));
+        let name = ServerName::IpAddress(IpAddr::from(std::net::IpAddr::from(self.address)));
         let connection = ClientConnection::new(Arc::clone(&self.config), name).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(connection, stream);
         write!(
             stream,
-            "GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {}\r\nUser-Agent: kopnams-lab\r\n\r\n",
-            self.token
+            "GET {path} HTTP/1.0\r\nHost: {}:{port}\r\nAuthorization: Bearer {}\r\nUser-Agent: kopnams-lab\r\n\r\n",
+            self.address, self.token
         )?;
         stream.flush()?;
         let mut start = [0; 64];

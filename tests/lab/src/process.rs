@@ -148,3 +148,22 @@ pub(crate) fn last_lines(log: &Path) -> String {
     let from = lines.len().saturating_sub(20);
     lines.iter().skip(from).map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
+
+/// Runs a command to its end and returns what it printed; its complaints are in the error.
+pub(crate) fn run(command: &mut Command) -> Result<String> {
+    run_fed(command, Stdio::null())
+}
+
+/// Like [`run`], with a standard input.
+pub(crate) fn run_fed(command: &mut Command, input: Stdio) -> Result<String> {
+    let output = command.stdin(input).output().doing(|| format!("start {}", command.get_program().to_string_lossy()))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).map(|word| word.to_string_lossy()).collect();
+    Err(Error::Command {
+        command: words.join(" "),
+        status: output.status,
+        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}

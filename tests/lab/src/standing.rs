@@ -15,6 +15,7 @@ use crate::binaries::Binaries;
 use crate::control_plane::ControlPlane;
 use crate::error::{Doing, Error, Result};
 use crate::guard::Afterwards;
+use crate::node::{Node, NodeOptions, sweep};
 use crate::options::LabOptions;
 use crate::places::{cache, make, write};
 use crate::process::{Lifetime, kill_group, runs_in};
@@ -30,6 +31,9 @@ pub struct Standing {
     pub server: String,
     /// The names and process ids of its components.
     pub processes: Vec<(String, u32)>,
+    /// Its node, if it has one.
+    #[serde(default)]
+    pub node: Option<Node>,
 }
 
 /// Whether [`up`] had something to do.
@@ -64,8 +68,8 @@ impl Standing {
 }
 
 /// Starts a lab that stays, or finds that it runs. One of which a component has ended is removed and started anew.
-/// `folder` must be missing or empty; [`down`] removes it.
-pub fn up(name: &str, folder: Option<&Path>) -> Result<Up> {
+/// `folder` must be missing or empty; [`down`] removes it. With `node` pods run on it; a lab that runs stays as it is.
+pub fn up(name: &str, folder: Option<&Path>, node: Option<NodeOptions>) -> Result<Up> {
     let home = home(name)?;
     make(&home)?;
     let lock = File::create(home.join("lock")).doing(|| format!("open the lock of lab {name:?}"))?;
@@ -88,9 +92,10 @@ pub fn up(name: &str, folder: Option<&Path>) -> Result<Up> {
             folder.display()
         )));
     }
-    let options = LabOptions::default();
+    let options = LabOptions { node, ..LabOptions::default() };
     let plane = ControlPlane::start(&folder, &binaries, &options, Lifetime::Standing, Afterwards::Remove)?;
-    let lab = Standing { name: name.to_owned(), folder, server: plane.server_url(), processes: plane.processes() };
+    let lab =
+        Standing { name: name.to_owned(), folder, server: plane.server_url(), processes: plane.processes(), node: plane.node().cloned() };
     let state =
         serde_json::to_string_pretty(&lab).map_err(|error| Error::Invalid(format!("the lab's state cannot be written: {error}")))?;
     write(&home.join("state.json"), state + "\n")?;
@@ -173,6 +178,9 @@ fn end(lab: &Standing) -> Result<()> {
             return Err(Error::Invalid(format!("the lab {:?} has been killed but its processes do not end", lab.name)));
         }
         sleep(Duration::from_millis(20));
+    }
+    if lab.node.is_some() {
+        sweep();
     }
     match fs::remove_dir_all(&lab.folder) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).doing(|| format!("remove the folder {}", lab.folder.display())),

@@ -1,4 +1,4 @@
-//! The command `lab`: a Kubernetes control plane on this machine, for trying things out.
+//! The command `lab`: a Kubernetes on this machine, for trying things out.
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kopnams_lab::standing::{self, Health, Standing, Up};
-use kopnams_lab::{Binaries, Error, Lab, LabOptions, Result, StandIn, Tools};
+use kopnams_lab::{Binaries, Error, Lab, LabOptions, Network, NodeOptions, StandIn, Tools, node};
 
-/// A Kubernetes control plane on this machine: etcd, API server and controller manager, no nodes.
+/// A Kubernetes control plane on this machine: etcd, API server and controller manager; with `--node` a node on which pods run.
 ///
-/// The first start builds Kubernetes from Go modules: about 9 minutes on 2 cores, once. Later starts take a few seconds.
+/// The first start builds Kubernetes from Go modules: about 9 minutes on 2 cores, once. Later starts take a few seconds. A
+/// node needs root on Linux and Debian's packages, which it installs; its programs take another 15 minutes to build, once.
 #[derive(Parser)]
 #[command(name = "lab", version, after_help = EXAMPLES)]
 struct Command {
@@ -26,6 +27,10 @@ Examples:
   kubectl get namespaces
   lab node --program target/debug/kopnams &     run the operator's pods, which have no node here
   lab up --name second            one more beside it
+  lab up --node                   a lab with a node: pods run, hosts answer at http://198.18.213.2
+  lab up --node --cpu 500 --memory 1024         one with room for half a CPU and 1 GiB
+  lab import build/web            give the node an image, an OCI layout; prints what a pod names
+  lab node-clean                  end a node that a killed run has left
   lab status
   lab down
 
@@ -43,8 +48,20 @@ enum Action {
         #[arg(long)]
         dir: Option<PathBuf>,
         #[command(flatten)]
+        node: NodeArgs,
+        #[command(flatten)]
         which: Which,
     },
+    /// Give images to the node of a lab; print the reference of each, by digest
+    Import {
+        /// Folders, each an OCI layout of one image
+        #[arg(required = true)]
+        layouts: Vec<PathBuf>,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// End a node that a killed run has left, and remove its mounts, links and control groups
+    NodeClean,
     /// End a lab and remove its folder
     Down {
         #[command(flatten)]
@@ -76,7 +93,40 @@ enum Action {
     },
     /// Start a lab that ends with this process or when the standard input ends
     #[command(hide = true)]
-    Hold,
+    Hold {
+        #[command(flatten)]
+        node: NodeArgs,
+    },
+}
+
+#[derive(clap::Args)]
+struct NodeArgs {
+    /// With a node: pods run. One at a time on a machine; waits for another to end
+    #[arg(long)]
+    node: bool,
+    /// CPU for pods, in thousandths of one, instead of all the machine has
+    #[arg(long, requires = "node")]
+    cpu: Option<u32>,
+    /// Memory for pods, in MiB, instead of all the machine has
+    #[arg(long, requires = "node")]
+    memory: Option<u32>,
+    /// The pods' network: cilium, or plain, on which network policies are not enforced
+    #[arg(long, requires = "node", value_parser = network)]
+    network: Option<Network>,
+}
+
+impl NodeArgs {
+    fn options(&self) -> Option<NodeOptions> {
+        self.node.then_some(NodeOptions { cpu_millis: self.cpu, memory_mib: self.memory, network: self.network })
+    }
+}
+
+fn network(text: &str) -> std::result::Result<Network, String> {
+    match text {
+        "cilium" => Ok(Network::Cilium),
+        "plain" => Ok(Network::Plain),
+        _ => Err("choose cilium or plain".to_owned()),
+    }
 }
 
 #[derive(clap::Args)]
@@ -128,14 +178,20 @@ impl From<std::io::Error> for Failure {
 impl Action {
     fn run(self, out: &mut impl Write) -> std::result::Result<ExitCode, Failure> {
         match self {
-            Self::Up { dir, which } => {
-                let (lab, said) = match standing::up(&which.name, dir.as_deref())? {
+            Self::Up { dir, node, which } => {
+                let (lab, said) = match standing::up(&which.name, dir.as_deref(), node.options())? {
                     Up::Started(lab) => (lab, "has been started"),
                     Up::Running(lab) => (lab, "runs already"),
                 };
                 // Comments and one command, so that a shell can take in all of it.
                 writeln!(out, "# the lab {:?} {said}: {}; its logs are in {}", lab.name, lab.server, lab.folder.display())?;
                 writeln!(out, "export KUBECONFIG={}", quoted(&lab.kubeconfig().display().to_string()))?;
+                if let Some(node) = &lab.node {
+                    let policies = if node.policies_enforced() { "enforced" } else { "NOT enforced: packets are not tested" };
+                    writeln!(out, "# hosts answer at {}; network policies are {policies}", node.ingress_url())?;
+                } else if node.node {
+                    writeln!(out, "# it has no node: end it first")?;
+                }
                 writeln!(out, "# end it with: lab down{}", named(&lab))?;
                 Ok(ExitCode::SUCCESS)
             }
@@ -180,8 +236,24 @@ impl Action {
                 }
                 None => Ok(complain(&no_lab(&which.name))),
             },
-            Self::Hold => {
-                let lab = held(out)?;
+            Self::Import { layouts, which } => match standing::find(&which.name)? {
+                Some(health) => {
+                    let node = health.lab.node.ok_or(Error::NoNode)?;
+                    for layout in layouts {
+                        writeln!(out, "{}", node.import(&layout)?)?;
+                    }
+                    Ok(ExitCode::SUCCESS)
+                }
+                None => Ok(complain(&no_lab(&which.name))),
+            },
+            Self::NodeClean => {
+                for folder in node::clean()? {
+                    writeln!(out, "ended a node and removed {}", folder.display())?;
+                }
+                Ok(ExitCode::SUCCESS)
+            }
+            Self::Hold { node } => {
+                let lab = held(out, &node)?;
                 lab.stop()?;
                 Ok(ExitCode::SUCCESS)
             }
@@ -190,8 +262,8 @@ impl Action {
 }
 
 /// A lab until the standard input ends.
-fn held(out: &mut impl Write) -> std::result::Result<Lab, Failure> {
-    let lab = start()?;
+fn held(out: &mut impl Write, node: &NodeArgs) -> std::result::Result<Lab, Failure> {
+    let lab = Lab::start(LabOptions { node: node.options(), ..LabOptions::default() })?;
     writeln!(out, "folder {}", lab.folder().display())?;
     for (name, pid) in lab.processes() {
         writeln!(out, "process {pid} {name}")?;
@@ -200,10 +272,6 @@ fn held(out: &mut impl Write) -> std::result::Result<Lab, Failure> {
     out.flush()?;
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(lab)
-}
-
-fn start() -> Result<Lab> {
-    Lab::start(LabOptions::default())
 }
 
 fn no_lab(name: &str) -> String {
@@ -218,7 +286,8 @@ fn described(health: &Health) -> String {
     let lab = &health.lab;
     if health.ended.is_empty() {
         let processes: Vec<String> = lab.processes.iter().map(|(name, pid)| format!("{name} {pid}")).collect();
-        format!("{}  runs  {}  {}  ({})", lab.name, lab.server, lab.kubeconfig().display(), processes.join(", "))
+        let node = lab.node.as_ref().map(|node| format!("  node {}", node.ingress_url())).unwrap_or_default();
+        format!("{}  runs  {}{node}  {}  ({})", lab.name, lab.server, lab.kubeconfig().display(), processes.join(", "))
     } else {
         format!("{}  broken: {} ended; logs in {}", lab.name, health.ended.join(", "), lab.folder.display())
     }

@@ -1,0 +1,3 @@
+module kopnams.lv/lab/tools/pause
+
+go 1.26.0
