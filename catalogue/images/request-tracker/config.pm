@@ -128,13 +128,16 @@ if ( $entry eq 'e-atbalsts' ) {
     );
     my ($hours) = ( $ENV{RT_REPLY_HOURS} // '' ) =~ /\A([0-9]{1,2})\z/;
     $hours ||= 8;
+    # Whoever is not support staff (the queue's AdminCc) is a client, and a client's message is to be answered in time. While a
+    # question is stalled, the client has the next word and no time runs.
+    my $within = sub { return { BusinessMinutes => $_[0], IgnoreOnStatuses => ['stalled'] } };
     Set(
         %ServiceAgreements,
-        Default      => 'Parasts',
-        QueueDefault => { 'E-pakalpojumu atbalsts' => 'Parasts' },
-        Levels       => {
-            'Parasts'   => { Response => { BusinessMinutes => $hours * 60 }, KeepInLoop => { BusinessMinutes => $hours * 120 }, Resolve => { BusinessMinutes => $hours * 300 } },
-            'Steidzams' => { Response => { BusinessMinutes => 60 }, Resolve => { BusinessMinutes => 510 } },
+        AssumeOutsideActor => 1,
+        Default            => 'Parasts',
+        Levels             => {
+            'Parasts'   => { Response => $within->( $hours * 60 ), KeepInLoop => $within->( $hours * 60 ), Resolve => $within->( $hours * 300 ) },
+            'Steidzams' => { Response => $within->(60), KeepInLoop => $within->(60), Resolve => $within->(510) },
         },
     );
 }

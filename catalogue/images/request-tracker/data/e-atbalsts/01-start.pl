@@ -39,6 +39,10 @@ our @ACL = (
         Right => [qw(AdminUsers AdminGroup AdminGroupMembership SeeGroup ShowConfigTab AdminCustomField AdminCustomFieldValues SeeCustomField SeeQueue ModifySelf)] },
 );
 
+our @Members = (
+    { Group => 'AdminCc', GroupDomain => 'RT::Queue-Role', GroupInstance => 'E-pakalpojumu atbalsts', Class => 'RT::Group', Name => 'Atbalsta darbinieki' },
+);
+
 my @articles = (
     [   'Kā pieteikties portālā', 'Ar ko var pieteikties un ko darīt, ja neizdodas',
         "Pieteikties var ar eID karti, lietotni eParaksts mobile vai internetbanku.\n\nJa neizdodas:\n1. Aizveriet visus pārlūka logus un mēģiniet vēlreiz.\n2. Pamēģiniet citu pārlūku.\n3. Ja redzat kļūdas paziņojumu, pārrakstiet to savā jautājumā." ],
