@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench lab lab-stop check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+.PHONY: help demo test soak bench lab lab-stop catalogue check check-rust check-generated check-charts check-shell check-deny generate fmt clean
 
 CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
@@ -40,6 +40,9 @@ lab: ## start a control plane that stays; NAME=lab
 
 lab-stop: ## end it; NAME=lab
 	@$(LAB) down --name $(NAME)
+
+catalogue: ## build the catalogue's images and write its entries to build/catalogue; needs root on Debian; FRESH=1 takes the newest packages
+	@$(CARGO) run --quiet --locked --package kopnams-images --bin kopnams-images -- catalogue $(if $(FRESH),--fresh)
 
 check: check-rust check-generated check-charts check-shell check-deny ## all checks that are not tests
 
