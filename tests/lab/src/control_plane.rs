@@ -12,7 +12,7 @@ use crate::certificates::{self, Authority};
 use crate::error::{Doing, Error, Result};
 use crate::guard::{Afterwards, Guard};
 use crate::kubeconfig;
-use crate::node::{Ground, House, Node, NodeRun, OUTSIDE, PODS, identities};
+use crate::node::{Begun, Ground, Node, NodeRun, OUTSIDE, PODS, identities};
 use crate::options::{LabOptions, Token, random_token};
 use crate::places::write;
 use crate::probe::Probe;
@@ -77,14 +77,8 @@ impl ControlPlane {
         };
         // The admin's token is in there.
         fs::set_permissions(folder, Permissions::from_mode(0o700)).doing(|| format!("make {} private", folder.display()))?;
-        // First the house: at its link the API server listens.
-        let house = match &ground {
-            Some(ground) => {
-                guard.watch_node()?;
-                Some(House::open(folder, lifetime, &mut guard, &ground.lock)?)
-            }
-            None => None,
-        };
+        // First, because at its link the API server listens.
+        let node = ground.map(|ground| Begun::begin(ground, folder, lifetime, &mut guard)).transpose()?;
         let setting = Setting::write(folder, binaries, options, lifetime)?;
         let etcd = setting.etcd(&mut guard)?;
         let port = free_port(setting.address)?;
@@ -98,10 +92,10 @@ impl ControlPlane {
         }
         kubeconfig::write_for_token(&folder.join("kubeconfig"), &plane.server_url(), plane.ca_pem(), "admin", &plane.setting.admin_token)?;
         plane.wait_until_ready(deadline)?;
-        if let (Some(ground), Some(house)) = (ground, house) {
+        if let Some(begun) = node {
             plane.setting.write_identities(plane.port)?;
             plane.scheduler = Some(plane.setting.scheduler(&mut plane.guard)?);
-            plane.node = Some(NodeRun::start(ground, house, folder, binaries, &mut plane.guard)?);
+            plane.node = Some(begun.finish(folder, binaries, &mut plane.guard)?);
         }
         Ok(plane)
     }

@@ -37,7 +37,7 @@ impl Held {
             if let Some(path) = line.strip_prefix("folder ") {
                 folder = PathBuf::from(path);
             } else if let Some(url) = line.strip_prefix("ready ") {
-                address = url.to_owned();
+                url.clone_into(&mut address);
                 break;
             }
         }

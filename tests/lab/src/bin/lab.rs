@@ -61,7 +61,11 @@ enum Action {
         which: Which,
     },
     /// End a node that a killed run has left, and remove its mounts, links and control groups
-    NodeClean,
+    NodeClean {
+        /// Also one that is in use
+        #[arg(long)]
+        force: bool,
+    },
     /// End a lab and remove its folder
     Down {
         #[command(flatten)]
@@ -246,8 +250,8 @@ impl Action {
                 }
                 None => Ok(complain(&no_lab(&which.name))),
             },
-            Self::NodeClean => {
-                for folder in node::clean()? {
+            Self::NodeClean { force } => {
+                for folder in node::clean(force)? {
                     writeln!(out, "ended a node and removed {}", folder.display())?;
                 }
                 Ok(ExitCode::SUCCESS)

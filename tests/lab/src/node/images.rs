@@ -29,6 +29,10 @@ pub(crate) struct Images {
 }
 
 impl Images {
+    pub(crate) fn all(&self) -> [&Built; 5] {
+        [&self.pause, &self.busybox, &self.coredns, &self.provisioner, &self.traefik]
+    }
+
     /// Makes those that are not in the cache beside the programs. Under the node's lock, so one process at a time.
     pub(crate) fn ensure(programs: &Programs) -> Result<Self> {
         let of = |name: &str, user: &str| {

@@ -60,11 +60,11 @@ use std::process::Command;
 use std::time::Duration;
 
 pub use addons::INGRESS_NAMESPACE;
-pub(crate) use house::{CLEAN, House, OUTSIDE, sweep};
+pub(crate) use house::{CLEAN, OUTSIDE, sweep};
 pub use images::busybox_root;
 pub use network::Network;
 pub(crate) use network::PODS;
-pub(crate) use run::{Ground, NodeRun, identities};
+pub(crate) use run::{Begun, Ground, NodeRun, identities};
 
 use crate::error::{Doing, Error, Result};
 use crate::places::switched_on;
@@ -224,12 +224,14 @@ impl Node {
 }
 
 /// Ends a node that a killed run has left, with everything it made. Returns the folders of what was found; an error if a
-/// node is in use.
-pub fn clean() -> Result<Vec<PathBuf>> {
-    let Some(_lock) = lock::Lock::try_take()? else {
+/// node is in use, unless `force` says that it is not.
+pub fn clean(force: bool) -> Result<Vec<PathBuf>> {
+    let lock = lock::Lock::try_take()?;
+    if lock.is_none() && !force {
         // A standing lab's house holds the lock, as does a test that runs: neither is a leftover.
-        return Err(Error::Invalid("a node is in use: end its lab with `lab down`, or wait for the tests".to_owned()));
-    };
+        let what = "a node is in use: end its lab with `lab down`, wait for the tests, or say --force";
+        return Err(Error::Invalid(what.to_owned()));
+    }
     house::clear_left_over()
 }
 

@@ -11,7 +11,7 @@ use crate::report::Report;
 /// A file that shows that a package is there, and the package.
 const ALWAYS: &[(&str, &str)] = &[
     ("/usr/bin/unshare", "util-linux"),
-    ("/usr/bin/nsenter", "util-linux-extra"),
+    ("/usr/bin/nsenter", "util-linux"),
     ("/usr/bin/tar", "tar"),
     ("/usr/bin/containerd", "containerd"),
     ("/usr/sbin/runc", "runc"),

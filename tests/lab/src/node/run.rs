@@ -1,7 +1,7 @@
 //! A node from its first process to its last pod.
 
-use std::path::{Path, PathBuf};
-use std::thread::sleep;
+use std::path::Path;
+use std::thread::{JoinHandle, sleep};
 use std::time::{Duration, Instant};
 
 use super::house::{House, INSIDE};
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::guard::Guard;
 use crate::options::{Token, random_token};
 use crate::places::make;
-use crate::process::Component;
+use crate::process::{Component, Lifetime};
 use crate::report::{Report, say};
 
 /// How long the node may take on a busy machine. Cilium compiles its programs in this time.
@@ -57,6 +57,65 @@ pub(crate) fn identities() -> Result<Vec<(&'static str, Token)>> {
     ])
 }
 
+/// A node whose images are being imported while the control plane starts.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    ground: Ground,
+    containerd: Component,
+    house: House,
+    importing: JoinHandle<Result<()>>,
+}
+
+impl Begun {
+    /// Opens the house, which has the address of the API server, and starts the container runtime in it.
+    pub(crate) fn begin(ground: Ground, folder: &Path, lifetime: Lifetime, guard: &mut Guard) -> Result<Self> {
+        guard.watch_node()?;
+        let house = House::open(folder, lifetime, guard, &ground.lock)?;
+        let containerd = runtime::start(&house, folder, &ground.images.pause.name, guard)?;
+        let (inside, images) = (house.inside().clone(), ground.images.clone());
+        let importing = std::thread::spawn(move || {
+            runtime::wait(&inside)?;
+            images.all().into_iter().try_for_each(|image| runtime::import(&inside, &image.layout).map(drop))
+        });
+        Ok(Self { ground, containerd, house, importing })
+    }
+
+    /// Starts everything else on the node for a control plane that is ready, and waits for its pods.
+    pub(crate) fn finish(self, folder: &Path, binaries: &Binaries, guard: &mut Guard) -> Result<NodeRun> {
+        let Self { ground: Ground { options, network, programs, images, lock }, containerd, house, importing } = self;
+        let node = Node {
+            folder: folder.to_owned(),
+            inside: house.inside().clone(),
+            kubectl: binaries.component("kubectl")?,
+            network,
+            busybox: images.busybox.reference.clone(),
+        };
+        let mut run = NodeRun { components: vec![containerd], house, node, _lock: lock };
+        let mut stage = Stage::new();
+        network::prepare(&run.house, folder)?;
+        run.components.push(kubelet::start_proxy(&run.house, folder, &binaries.component("kube-proxy")?, guard)?);
+        if network == Network::Plain {
+            network::plain(folder)?;
+        }
+        let volumes = folder.join("node/volumes");
+        make(&volumes)?;
+        stage.at("importing the images of its own pods");
+        let imported = importing.join().unwrap_or_else(|_| Err(Error::Invalid("importing the node's images panicked".to_owned())));
+        run.components.iter_mut().try_for_each(Component::check)?;
+        imported?;
+        stage.at("starting the kubelet");
+        run.components.push(kubelet::start(&run.house, folder, &binaries.component("kubelet")?, &options, guard)?);
+        let manifests = addons::manifests(&images, &volumes.display().to_string());
+        if network == Network::Cilium {
+            run.with_cilium(&manifests, &programs, &options, guard, &mut stage)?;
+        } else {
+            run.apply(&manifests)?;
+            run.wait_until_ready(&mut stage)?;
+        }
+        Ok(run)
+    }
+}
+
 /// A running node and its components. Dropping it ends them.
 #[derive(Debug)]
 pub(crate) struct NodeRun {
@@ -68,65 +127,32 @@ pub(crate) struct NodeRun {
 }
 
 impl NodeRun {
-    /// Starts everything on the node for a control plane that is ready.
-    pub(crate) fn start(ground: Ground, house: House, folder: &Path, binaries: &Binaries, guard: &mut Guard) -> Result<Self> {
-        let Ground { options, network, programs, images, lock } = ground;
-        let mut stage = Stage::new();
-        let containerd = runtime::start(&house, folder, &images.pause.name, guard)?;
-        let node = Node {
-            folder: folder.to_owned(),
-            inside: house.inside().clone(),
-            kubectl: binaries.component("kubectl")?,
-            network,
-            busybox: images.busybox.reference.clone(),
-        };
-        let mut run = Self { components: vec![containerd], house, node, _lock: lock };
-        stage.at("importing the images of the node's own pods");
-        for image in [&images.pause, &images.coredns, &images.provisioner, &images.traefik, &images.busybox] {
-            run.node.import(&image.layout)?;
-        }
-        stage.at("starting the network, kubelet and kube-proxy");
-        network::prepare(&run.house, folder)?;
-        run.components.push(kubelet::start_proxy(&run.house, folder, &binaries.component("kube-proxy")?, guard)?);
-        if network == Network::Plain {
-            network::plain(folder)?;
-        }
-        run.components.push(kubelet::start(&run.house, folder, &binaries.component("kubelet")?, &options, guard)?);
-        let volumes = folder.join("node/volumes");
-        make(&volumes)?;
-        run.apply(&addons::manifests(&images, &volumes.display().to_string()))?;
-        if network == Network::Cilium {
-            run.with_cilium(folder, &programs, &options, guard, &mut stage)?;
-        } else {
-            run.wait_until_ready(&mut stage)?;
-        }
-        Ok(run)
-    }
-
     fn with_cilium(
         &mut self,
-        folder: &Path,
+        manifests: &str,
         programs: &Programs,
         options: &NodeOptions,
         guard: &mut Guard,
         stage: &mut Stage,
     ) -> Result<()> {
+        let folder = self.node.folder.clone();
         let definitions = programs.cilium().map(|built| built.join("crds")).unwrap_or_default();
         for version in ["v2", "v2alpha1"] {
             self.node.kubectl(&["apply", "--server-side", "--filename", &definitions.join(version).display().to_string()])?;
         }
         stage.at("starting Cilium, which compiles its programs for the kernel");
-        let agent = network::cilium(&self.house, folder, programs, guard)?;
+        let agent = network::cilium(&self.house, &folder, programs, guard)?;
         self.components.extend(agent);
+        self.apply(manifests)?;
         match self.wait_until_ready(stage) {
             Err(error) if options.network.is_none() && !ci() => {
                 say(&format!(
-                    "PACKETS ARE NOT TESTED: Cilium does not start here, so the node gets a plain network on which network \
-                     policies are not enforced. {error}"
+                    "{error}\nPACKETS ARE NOT TESTED: Cilium does not start here, so the node gets a plain network, on which \
+                     network policies are not enforced. Why is said above."
                 ));
                 self.components.pop();
-                network::undo_cilium(&self.house, folder);
-                network::plain(folder)?;
+                network::undo_cilium(&self.house, &folder);
+                network::plain(&folder)?;
                 self.node.network = Network::Plain;
                 // Those that were to get an address from Cilium begin anew.
                 for (namespace, _) in addons::DEPLOYMENTS {
@@ -152,7 +178,7 @@ impl NodeRun {
     }
 
     fn apply(&self, manifests: &str) -> Result<()> {
-        let file: PathBuf = self.node.folder.join("node/addons.yaml");
+        let file = self.node.folder.join("node/addons.yaml");
         crate::places::write(&file, manifests)?;
         self.node.kubectl(&["apply", "--filename", &file.display().to_string()]).map(drop)
     }
@@ -221,7 +247,7 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        Self { doing: "starting the container runtime", report: Report::patient() }
+        Self { doing: "starting the container runtime and kube-proxy", report: Report::patient() }
     }
 
     fn at(&mut self, doing: &'static str) {

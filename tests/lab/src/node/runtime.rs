@@ -16,18 +16,21 @@ use crate::process::Component;
 /// In the house's own `/run`.
 pub(crate) const SOCKET: &str = "/run/containerd/containerd.sock";
 
-/// Starts containerd and waits until it answers.
+/// Starts containerd.
 pub(crate) fn start(house: &House, folder: &Path, pause: &str, guard: &mut Guard) -> Result<Component> {
     let node = folder.join("node");
     make(&node.join("cni/conf"))?;
     write(&node.join("containerd.toml"), configuration(&node, pause))?;
     let args = vec![format!("--config={}", node.join("containerd.toml").display())];
-    let mut containerd = house.component("containerd", Path::new("/usr/bin/containerd"), &[], &args, guard)?;
+    house.component("containerd", Path::new("/usr/bin/containerd"), &[], &args, guard)
+}
+
+/// Waits until containerd answers.
+pub(crate) fn wait(inside: &Inside) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        containerd.check()?;
-        match house.inside().run("ctr", &["--timeout=2s", "version"]) {
-            Ok(_) => return Ok(containerd),
+        match inside.run("ctr", &["--timeout=2s", "version"]) {
+            Ok(_) => return Ok(()),
             Err(error) if Instant::now() > deadline => return Err(error),
             Err(_) => sleep(Duration::from_millis(100)),
         }
