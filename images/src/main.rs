@@ -12,14 +12,18 @@ use std::{env, fs};
 
 /// Container images from recipes, and catalogue entries that name them by digest.
 #[derive(Parser)]
-#[command(name = "kopnams-images", version, after_help = "\
+#[command(
+    name = "kopnams-images",
+    version,
+    after_help = "\
 Examples:
   kopnams-images catalogue                        all of catalogue/ into build/catalogue/
   kopnams-images catalogue --fresh                the same with the newest packages
   kopnams-images catalogue --entry timekla-vietne  one entry and the images that it names
   kopnams-images recipe catalogue/images/notice   one image; prints its name with the digest
 
-A recipe is a folder with a recipe.yaml; docs/catalogue.md says what can stand in it. Needs root on Debian.")]
+A recipe is a folder with a recipe.yaml; docs/catalogue.md says what can stand in it. Needs root on Debian."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
