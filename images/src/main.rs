@@ -27,7 +27,7 @@ A recipe is a folder with a recipe.yaml; docs/catalogue.md says what can stand i
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// Where packages and images are kept between runs [default: ~/.cache/kopnams/images]
+    /// Where packages and images are kept between runs [default: images/ in `KOPNAMS_CACHE` or in ~/.cache/kopnams]
     #[arg(long, global = true, value_name = "FOLDER")]
     cache: Option<PathBuf>,
     /// Take the packages anew instead of those of an earlier run
@@ -73,7 +73,7 @@ fn run(arguments: Arguments) -> Result<()> {
     let began = Instant::now();
     let cache = match arguments.cache {
         Some(folder) => folder,
-        None => home_cache()?,
+        None => usual_cache()?,
     };
     let builder = Builder::new(cache, arguments.fresh)?;
     match arguments.command {
@@ -97,7 +97,10 @@ fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-fn home_cache() -> Result<PathBuf> {
+fn usual_cache() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os("KOPNAMS_CACHE") {
+        return Ok(Path::new(&folder).join("images"));
+    }
     let home = env::var_os("HOME").context("HOME is not set, so say where to keep packages: --cache FOLDER")?;
     Ok(Path::new(&home).join(".cache/kopnams/images"))
 }
