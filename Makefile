@@ -8,6 +8,10 @@ CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
 NAME ?= lab
 ROUNDS ?= 10
+# Where a program kopnams-images is on the PATH, it is used as it is.
+IMAGES = $(if $(shell command -v kopnams-images),kopnams-images,$(CARGO) run --quiet --locked --package kopnams-images --bin kopnams-images --)
+SOURCE ?= catalogue
+OUT ?= build/$(SOURCE)
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,8 +45,8 @@ lab: ## start a control plane that stays; NAME=lab
 lab-stop: ## end it; NAME=lab
 	@$(LAB) down --name $(NAME)
 
-catalogue: ## build the catalogue's images and write its entries to build/catalogue; needs root on Debian; FRESH=1 takes the newest packages
-	@$(CARGO) run --quiet --locked --package kopnams-images --bin kopnams-images -- catalogue $(if $(FRESH),--fresh)
+catalogue: ## build the catalogue's images and write its entries to build/catalogue; needs root on Debian; FRESH=1: newest packages; SOURCE=catalogue
+	@$(IMAGES) catalogue --source $(SOURCE) --out $(OUT) $(if $(FRESH),--fresh)
 
 check: check-rust check-generated check-charts check-shell check-deny ## all checks that are not tests
 

@@ -12,18 +12,22 @@ use std::{env, fs};
 
 /// Container images from recipes, and catalogue entries that name them by digest.
 #[derive(Parser)]
-#[command(name = "kopnams-images", version, after_help = "\
+#[command(
+    name = "kopnams-images",
+    version,
+    after_help = "\
 Examples:
   kopnams-images catalogue                        all of catalogue/ into build/catalogue/
   kopnams-images catalogue --fresh                the same with the newest packages
   kopnams-images catalogue --entry timekla-vietne  one entry and the images that it names
   kopnams-images recipe catalogue/images/notice   one image; prints its name with the digest
 
-A recipe is a folder with a recipe.yaml; docs/catalogue.md says what can stand in it. Needs root on Debian.")]
+A recipe is a folder with a recipe.yaml; docs/catalogue.md says what can stand in it. Needs root on Debian."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-    /// Where packages and images are kept between runs [default: ~/.cache/kopnams/images]
+    /// Where packages and images are kept between runs [default: images/ in `KOPNAMS_CACHE` or in ~/.cache/kopnams]
     #[arg(long, global = true, value_name = "FOLDER")]
     cache: Option<PathBuf>,
     /// Take the packages anew instead of those of an earlier run
@@ -69,7 +73,7 @@ fn run(arguments: Arguments) -> Result<()> {
     let began = Instant::now();
     let cache = match arguments.cache {
         Some(folder) => folder,
-        None => home_cache()?,
+        None => usual_cache()?,
     };
     let builder = Builder::new(cache, arguments.fresh)?;
     match arguments.command {
@@ -93,7 +97,10 @@ fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-fn home_cache() -> Result<PathBuf> {
+fn usual_cache() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os("KOPNAMS_CACHE") {
+        return Ok(Path::new(&folder).join("images"));
+    }
     let home = env::var_os("HOME").context("HOME is not set, so say where to keep packages: --cache FOLDER")?;
     Ok(Path::new(&home).join(".cache/kopnams/images"))
 }

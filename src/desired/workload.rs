@@ -39,8 +39,12 @@ const fn rank(kind: Kind) -> u8 {
 /// The objects of an app's system, in the order in which they are made.
 #[must_use]
 pub fn of_app(owner: Owner<'_>, grant: &Grant, workload: Workload<'_>, settings: &PlatformSpec) -> Vec<Object> {
-    let mut objects: Vec<Object> =
-        workload.objects.iter().map(|(kind, object)| one(owner, *kind, object.clone(), workload.paused)).collect();
+    let make = |(kind, object): &(Kind, Value)| {
+        let mut object = object.clone();
+        mark_settings(*kind, &mut object, workload.objects);
+        one(owner, *kind, object, workload.paused)
+    };
+    let mut objects: Vec<Object> = workload.objects.iter().map(make).collect();
     if let (Some(route), Some(host)) = (workload.route, &grant.hostname) {
         objects.push(ingress(owner, route, host, settings));
     }

@@ -89,13 +89,7 @@ impl Entry {
 }
 
 /// Builds the images: all recipes of the catalogue, or only those that the entries name.
-pub fn build_images(
-    builder: &Builder,
-    source: &Path,
-    out: &Path,
-    entries: &[Entry],
-    only_named: bool,
-) -> Result<BTreeMap<String, Built>> {
+pub fn build_images(builder: &Builder, source: &Path, out: &Path, entries: &[Entry], only_named: bool) -> Result<BTreeMap<String, Built>> {
     let folder = source.join("images");
     let mut names: BTreeSet<String> = entries.iter().flat_map(|entry| entry.recipes.iter().cloned()).collect();
     for entry in entries {

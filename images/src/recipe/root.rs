@@ -27,8 +27,7 @@ const NOT_NEEDED: [&str; 14] = [
     "etc/resolv.conf",
 ];
 /// Folders that stay and are emptied.
-const EMPTIED: [&str; 8] =
-    ["var/lib/apt/lists", "var/cache/apt", "var/cache/debconf", "var/cache/man", "var/log", "var/tmp", "tmp", "run"];
+const EMPTIED: [&str; 8] = ["var/lib/apt/lists", "var/cache/apt", "var/cache/debconf", "var/cache/man", "var/log", "var/tmp", "tmp", "run"];
 
 /// The release of this machine, if images can be built on it; installs mmdebstrap where it is missing.
 pub fn check_machine() -> Result<String> {
@@ -42,7 +41,9 @@ pub fn check_machine() -> Result<String> {
         line.map(|value| value.trim_matches('"').to_owned())
     };
     if value("ID").as_deref() != Some("debian") {
-        return Err(Error::Machine("images are built from Debian packages, and this machine does not run Debian: build them on one that does"));
+        return Err(Error::Machine(
+            "images are built from Debian packages, and this machine does not run Debian: build them on one that does",
+        ));
     }
     let suite = value("VERSION_CODENAME").filter(|suite| !suite.is_empty());
     let suite = suite.ok_or(Error::Machine("/etc/os-release names no Debian release (VERSION_CODENAME), so say suite in each recipe"))?;
@@ -93,7 +94,8 @@ fn sources(suite: &str) -> Vec<String> {
     let format = "deb $(REPO_URI) $(RELEASE) $(COMPONENT)";
     let asked = Command::new("apt-get").args(["indextargets", "Created-By: Packages", "Origin: Debian", "--format", format]).output();
     let text = asked.map(|answer| String::from_utf8_lossy(&answer.stdout).into_owned()).unwrap_or_default();
-    let of_suite = |line: &&str| line.split(' ').nth(2).is_some_and(|release| release == suite || release.starts_with(&format!("{suite}-")));
+    let of_suite =
+        |line: &&str| line.split(' ').nth(2).is_some_and(|release| release == suite || release.starts_with(&format!("{suite}-")));
     let mut lines: Vec<String> = text.lines().filter(of_suite).map(str::to_owned).collect();
     lines.sort();
     lines.dedup();

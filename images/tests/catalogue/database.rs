@@ -1,4 +1,4 @@
-//! PostgreSQL, alone and as Request Tracker's database.
+//! `PostgreSQL`, alone and as Request Tracker's database.
 
 use crate::pod::{Container, Image, Pod, Start, can_run};
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ pub fn answer(pod: &Pod, start: &Start<'_>, name: &str, text: &str) -> String {
 
 pub fn running(pod: &Pod, start: &Start<'_>, name: &str) -> Container {
     let container = start.spawn(pod, "database", &[]);
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while !sql(pod, start, name, PASSWORD, "SELECT 1").status.success() {
         assert!(Instant::now() < until, "the database does not answer: {}", container.log());
         sleep(Duration::from_millis(200));

@@ -17,7 +17,8 @@ fn entries_are_written_with_digests_and_nothing_else_changed() {
     let list: Value = serde_yaml::from_str(&fs::read_to_string(out.join("images.json")).unwrap()).unwrap();
     let references: BTreeSet<&str> = list.as_sequence().unwrap().iter().map(|image| image["reference"].as_str().unwrap()).collect();
     let mut entries = 0;
-    for file in fs::read_dir(out).unwrap().map(|file| file.unwrap().path()).filter(|file| file.extension().is_some_and(|end| end == "yaml")) {
+    for file in fs::read_dir(out).unwrap().map(|file| file.unwrap().path()).filter(|file| file.extension().is_some_and(|end| end == "yaml"))
+    {
         let text = fs::read_to_string(&file).unwrap();
         let entry: Value = serde_yaml::from_str(&text).unwrap();
         let name = entry["metadata"]["name"].as_str().unwrap();

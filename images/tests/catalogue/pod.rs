@@ -37,7 +37,8 @@ pub fn catalogue() -> &'static Path {
         make.args(["catalogue", "--source", "catalogue", "--out"]).arg(&out).current_dir(ROOT);
         assert!(make.status().unwrap().success(), "the catalogue is not built");
         if Command::new("bwrap").arg("--version").output().is_err() {
-            let install = Command::new("apt-get").args(["install", "--yes", "--quiet", "--no-install-recommends", "bubblewrap"]).output().unwrap();
+            let install =
+                Command::new("apt-get").args(["install", "--yes", "--quiet", "--no-install-recommends", "bubblewrap"]).output().unwrap();
             assert!(install.status.success(), "bubblewrap is not installed: {}", String::from_utf8_lossy(&install.stderr));
         }
         out
@@ -109,7 +110,7 @@ impl Pod {
         path
     }
 
-    /// A folder with one file for each value, as a Secret or ConfigMap is mounted.
+    /// A folder with one file for each value, as a Secret is mounted.
     pub fn files(&self, name: &str, values: &[(&str, &str)]) -> PathBuf {
         let path = self.folder.path().join(name);
         fs::create_dir_all(&path).unwrap();

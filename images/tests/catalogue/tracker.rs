@@ -78,7 +78,8 @@ pub fn create(pod: &Pod, user: &str, ticket: &Value) -> String {
 /// A member of staff in a group.
 pub fn member(pod: &Pod, name: &str, group: &str, privileged: bool) -> String {
     let password = format!("password-of-{name}");
-    let user = json!({"Name": name, "Password": password, "EmailAddress": format!("{name}@example.lv"), "Privileged": u8::from(privileged)});
+    let user =
+        json!({"Name": name, "Password": password, "EmailAddress": format!("{name}@example.lv"), "Privileged": u8::from(privileged)});
     assert_eq!(call(pod, &root(), "POST", "user", &user).0, 201);
     if !group.is_empty() {
         let (_, found) = call(pod, &root(), "POST", "groups", &json!([{"field": "Name", "value": group}]));
@@ -143,7 +144,12 @@ fn a_database_is_made_whole_or_not_at_all_and_upgraded() {
     assert_eq!((count("groups"), count("acl"), count("scrips")), before, "a second run changes nothing");
 
     // A database of an older version gets the steps that it lacks; a newer one is left alone.
-    answer(&pod, &postgres, "rt", "UPDATE kopnams_setup SET value = '5.0.2' WHERE what = 'version'; DROP INDEX IF EXISTS acl2, assetsname, links5");
+    answer(
+        &pod,
+        &postgres,
+        "rt",
+        "UPDATE kopnams_setup SET value = '5.0.2' WHERE what = 'version'; DROP INDEX IF EXISTS acl2, assetsname, links5",
+    );
     let said = prepare(&pod, &tracker);
     assert!(said.contains("upgrading the database from 5.0.2"), "{said}");
     assert_ne!(answer(&pod, &postgres, "rt", "SELECT value FROM kopnams_setup WHERE what = 'version'"), "5.0.2");
@@ -200,7 +206,10 @@ fn clerks_of_all_centres_share_cases_and_each_counts_where_it_was_opened() {
     assert_eq!(call(&pod, &stranger, "POST", "ticket", &json!({"Queue": "Pieteikumi", "Subject": "x"})).0, 403);
 
     // The other municipality works on it, but cannot move it to another centre; the steps are those of the lifecycle.
-    assert_eq!(call(&pod, &roja, "PUT", &path, &json!({"Status": "pieņemts"})).1[0], format!("Ticket {case}: Status changed from 'jauns' to 'pieņemts'"));
+    assert_eq!(
+        call(&pod, &roja, "PUT", &path, &json!({"Status": "pieņemts"})).1[0],
+        format!("Ticket {case}: Status changed from 'jauns' to 'pieņemts'")
+    );
     let (_, said) = call(&pod, &roja, "PUT", &path, &json!({"CustomFields": {"Centrs": "Roja"}}));
     assert!(said[0].as_str().unwrap().contains("Permission Denied"), "{said}");
     let (_, said) = call(&pod, &roja, "PUT", &path, &json!({"Status": "jauns"}));

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 fn start<'a>(pod: &Pod, image: &'a Image, title: &str, text: &str) -> Start<'a> {
-    let content = [("siteTitle", title), ("text", text), ("textEn", ""), ("municipality", "Kuldīgas novads"), ("municipalityEn", "Kuldīga")];
+    let content =
+        [("siteTitle", title), ("text", text), ("textEn", ""), ("municipality", "Kuldīgas novads"), ("municipalityEn", "Kuldīga")];
     Start {
         image,
         mounts: vec![
@@ -65,7 +66,7 @@ fn an_editor_uploads_files_and_nobody_else() {
 
     // Files outlive the container, and an index.html of one's own takes the place of the start page.
     web.kill();
-    let _web = start.spawn(&pod, "web", &[]);
+    let second = start.spawn(&pod, "web", &[]);
     pod.wait_for("http://127.0.0.1:8080/healthz", 200);
     assert_eq!(pod.http(&["http://127.0.0.1:8080/jaunumi/"]).0, 200);
     assert_eq!(pod.http(&["--user", user, "--upload-file", file, "http://127.0.0.1:8080/augsupielade/index.html"]).0, 201);
@@ -73,7 +74,7 @@ fn an_editor_uploads_files_and_nobody_else() {
 
     // Without a password there is no door.
     pod.files("editor", &[("password", "")]);
-    drop(_web);
+    drop(second);
     let _web = start.spawn(&pod, "web", &[]);
     pod.wait_for("http://127.0.0.1:8080/healthz", 200);
     assert_eq!(pod.http(&["--user", "redaktors:", "--upload-file", file, target]).0, 401);
