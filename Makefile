@@ -26,10 +26,10 @@ bench: ## the figures of docs/performance.md, measured here; some minutes
 	@$(LAB) tools >/dev/null
 	@$(CARGO) bench --locked --bench apps
 
-lab: ## start a control plane that stays; NAME=lab
-	@$(LAB) up --name $(NAME)
+lab: ## start a control plane that stays; NAME=lab; with NODE=1 and as root a node too, on which pods run
+	@$(LAB) up --name $(NAME) $(if $(filter-out 0,$(NODE)),--node)
 
-lab-stop: ## end it; NAME=lab
+lab-stop: ## end it, with its node; NAME=lab
 	@$(LAB) down --name $(NAME)
 
 check: check-rust check-generated check-charts check-shell check-deny ## all checks that are not tests

@@ -70,7 +70,8 @@ fn configuration(folder: &Path, options: &NodeOptions) -> serde_json::Value {
         "volumePluginDir": node.join("volume-plugins"),
         // Images cannot be fetched again, so none is ever removed.
         "imageGCHighThresholdPercent": 100,
-        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+        // Not a share of the disk: the machine's may be large and nearly full, and pods need little.
+        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "100Mi", "imagefs.available": "100Mi"},
         "serializeImagePulls": false,
         "readOnlyPort": 0,
         // Its own measurements are not taken into account in these seconds: a test waits for less.

@@ -223,6 +223,13 @@ impl Node {
     }
 }
 
+/// Installs and builds what the default node needs, unless it is there: about 15 minutes on 2 cores the first time. Starting
+/// a node does this too; a test run does it before, where one sees that it takes long.
+pub fn prepare() -> Result<()> {
+    packages::ensure(Network::Cilium)?;
+    programs::Programs::ensure(Network::Cilium).map(drop)
+}
+
 /// Ends a node that a killed run has left, with everything it made. Returns the folders of what was found; an error if a
 /// node is in use, unless `force` says that it is not.
 pub fn clean(force: bool) -> Result<Vec<PathBuf>> {
