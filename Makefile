@@ -2,11 +2,16 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lab lab-stop check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+.PHONY: help demo test soak bench lab lab-stop catalogue check check-rust check-generated check-charts check-shell check-deny generate fmt clean
 
 CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
 NAME ?= lab
+ROUNDS ?= 10
+# Where a program kopnams-images is on the PATH, it is used as it is.
+IMAGES = $(if $(shell command -v kopnams-images),kopnams-images,$(CARGO) run --quiet --locked --package kopnams-images --bin kopnams-images --)
+SOURCE ?= catalogue
+OUT ?= build/$(SOURCE)
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +27,14 @@ test: ## all tests; the first time Kubernetes is built, about a quarter of an ho
 	@echo "== Running the tests; most start a control plane of their own"
 	@$(CARGO) test --locked --workspace --all-features
 
+soak: ## kill the operator at random moments, again and again; ROUNDS=10, about 3 minutes each
+	@$(LAB) tools >/dev/null
+	@$(CARGO) test --locked --test cluster --no-run
+	@for round in $$(seq $(ROUNDS)); do \
+	    echo "== Round $$round of $(ROUNDS)"; \
+	    KOPNAMS_KILLS=40 $(CARGO) test --quiet --locked --test cluster killed_at_random_moments -- --nocapture; \
+	done
+
 bench: ## the figures of docs/performance.md, measured here; some minutes
 	@$(LAB) tools >/dev/null
 	@$(CARGO) bench --locked --bench apps
@@ -31,6 +44,9 @@ lab: ## start a control plane that stays; NAME=lab; with NODE=1 and as root a no
 
 lab-stop: ## end it, with its node; NAME=lab
 	@$(LAB) down --name $(NAME)
+
+catalogue: ## build the catalogue's images and write its entries to build/catalogue; needs root on Debian; FRESH=1: newest packages; SOURCE=catalogue
+	@$(IMAGES) catalogue --source $(SOURCE) --out $(OUT) $(if $(FRESH),--fresh)
 
 check: check-rust check-generated check-charts check-shell check-deny ## all checks that are not tests
 

@@ -20,6 +20,7 @@
 //!    finding names its line.
 //! 2. [`policy`] is what is allowed. It looks at a request beside the platform's objects and at what was granted already,
 //!    and answers with a grant or with rejections, each with a stable reason. Only a grant changes anything.
+//!    [`template`] is the part of it that reads what a catalogue entry consists of and renders it for an app.
 //! 3. [`desired`] is what shall exist for a grant: the namespace and its guard rails, complete, with every default of the
 //!    API server written out. It cannot fail.
 //! 4. [`live`] is what exists: one watch per kind, kept as hashes and marks rather than objects, and the deeds that prove
@@ -42,6 +43,7 @@
 
 pub mod request;
 pub mod policy;
+pub mod template;
 pub mod desired;
 pub mod live;
 pub mod plan;

@@ -90,6 +90,8 @@ async fn write(client: &Client, places: &Semaphore, object: &Object, mode: Mode)
         // The control plane may have made it already: only an apply always succeeds.
         Object::ServiceAccount(o) => send(&Api::namespaced(client.clone(), object.namespace()), places, o, Mode::Apply).await,
         Object::RoleBinding(o) => send(&Api::namespaced(client.clone(), object.namespace()), places, o, mode).await,
+        // The systems of this benchmark have no objects.
+        Object::Workload(kind, _) => anyhow::bail!("the bare client makes no {kind}"),
     }
 }
 
@@ -115,7 +117,15 @@ fn set(n: usize) -> (AppKey, DesiredSet) {
     let seals = deed_key().seals(&key.namespace(), &tenant_id, Some(&grant_text(&grant)));
     let member = |role, name: &str| Member { role, kind: MemberKind::Group, name: format!("{}:{name}", key.municipality) };
     let members = [member(Role::Operator, "it"), member(Role::Viewer, "staff")];
-    let tenant = AppTenant { key: &key, grant: &grant, tenant_id: &tenant_id, seals: Some(&seals), retiring: None, members: &members };
+    let tenant = AppTenant {
+        key: &key,
+        grant: &grant,
+        tenant_id: &tenant_id,
+        seals: Some(&seals),
+        retiring: None,
+        members: &members,
+        workload: None,
+    };
     let set = desired::app(tenant, &kopnams::request::PlatformSpec::default(), &Identity::default());
     (key, set)
 }

@@ -1,6 +1,7 @@
 //! Make it so: the only module that writes objects. Every write passes the gate first.
 
 pub mod gate;
+pub mod wire;
 pub mod write;
 
 pub use gate::{Fence, Gate};

@@ -9,7 +9,8 @@ use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, ServiceAc
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::DynamicObject;
 use kube::{Api, Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -64,6 +65,7 @@ impl Writer {
             Object::LimitRange(o) => self.post(self.api(o), o).await.map(Object::LimitRange),
             Object::NetworkPolicy(o) => self.post(self.api(o), o).await.map(Object::NetworkPolicy),
             Object::RoleBinding(o) => self.post(self.api(o), o).await.map(Object::RoleBinding),
+            Object::Workload(kind, o) => self.post(self.workloads(*kind, object.namespace())?, o).await.map(|o| workload(*kind, o)),
         };
         match made {
             Err(ApplyError::Conflict) => self.replace(object).await,
@@ -107,6 +109,7 @@ impl Writer {
                 self.put(self.api(o), o, put).await.map(Object::NetworkPolicy)
             }
             Object::RoleBinding(o) => self.replace_binding(o).await.map(Object::RoleBinding),
+            Object::Workload(kind, o) => self.replace_workload(*kind, o).await.map(|o| workload(*kind, o)),
         }
     }
 
@@ -120,6 +123,7 @@ impl Writer {
             Kind::NetworkPolicy => self.remove(Api::<NetworkPolicy>::namespaced(client, namespace), name, uid).await,
             Kind::ServiceAccount => self.remove(Api::<ServiceAccount>::namespaced(client, namespace), name, uid).await,
             Kind::RoleBinding => self.remove(Api::<RoleBinding>::namespaced(client, namespace), name, uid).await,
+            workload => self.remove(self.workloads(workload, namespace)?, name, uid).await,
         }
     }
 
@@ -134,6 +138,44 @@ impl Writer {
         K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
     {
         Api::namespaced(self.client.clone(), object.meta().namespace.as_deref().unwrap_or_default())
+    }
+
+    fn workloads(&self, kind: Kind, namespace: &str) -> Result<Api<DynamicObject>, ApplyError> {
+        let resource = kind.resource().ok_or_else(|| ApplyError::Invalid(format!("{kind} is no workload")))?;
+        Ok(Api::namespaced_with(self.client.clone(), namespace, &resource))
+    }
+
+    /// What cannot be changed in place is made anew (a job), or kept as it is (the address of a service, the volume of a claim).
+    async fn replace_workload(&self, kind: Kind, wanted: &DynamicObject) -> Result<DynamicObject, ApplyError> {
+        let api = self.workloads(kind, wanted.metadata.namespace.as_deref().unwrap_or_default())?;
+        let name = wanted.metadata.name.as_deref().unwrap_or_default();
+        let Some(live) = self.gate.pass(api.get_opt(name)).await? else {
+            return self.post(api, wanted).await;
+        };
+        if kind == Kind::Job {
+            let uid = live.metadata.uid.as_deref().and_then(|uid| Uuid::parse_str(uid).ok()).unwrap_or_default();
+            self.remove(api.clone(), name, uid).await?;
+            return self.post(api, wanted).await;
+        }
+        let mut next = wanted.clone();
+        let mut keep = |path: &[&str]| {
+            if let (Some(held), Some(spec)) = (live.data.get("spec"), next.data.get_mut("spec").and_then(serde_json::Value::as_object_mut))
+            {
+                for field in path {
+                    if let (None, Some(value)) = (spec.get(*field), held.get(*field)) {
+                        spec.insert((*field).to_string(), value.clone());
+                    }
+                }
+            }
+        };
+        match kind {
+            Kind::Service => keep(&["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]),
+            Kind::PersistentVolumeClaim => keep(&["volumeName", "storageClassName"]),
+            _ => {}
+        }
+        next.metadata = merged(live.metadata, &wanted.metadata);
+        let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+        self.gate.pass(api.replace(name, &params, &next)).await
     }
 
     async fn post<K>(&self, api: Api<K>, object: &K) -> Result<K, ApplyError>
@@ -185,7 +227,12 @@ impl Writer {
         K: Clone + Debug + DeserializeOwned,
     {
         let preconditions = Preconditions { uid: Some(uid.to_string()), resource_version: None };
-        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
+        // Pods and jobs go with what made them.
+        let params = DeleteParams {
+            preconditions: Some(preconditions),
+            propagation_policy: Some(PropagationPolicy::Background),
+            ..DeleteParams::default()
+        };
         let request = async {
             match api.delete(name, &params).await {
                 Ok(_) => Ok(()),
@@ -196,6 +243,10 @@ impl Writer {
         };
         self.gate.pass(request).await
     }
+}
+
+fn workload(kind: Kind, object: DynamicObject) -> Object {
+    Object::Workload(kind, Box::new(object))
 }
 
 /// The live metadata with the operator's labels and annotations as desired; others' stay as they are.

@@ -71,12 +71,12 @@ impl Run {
             patience: Duration::from_secs(10),
         };
         runtime()?.block_on(async {
-            let client = client().await?;
+            let config = config().await?;
             let (mut term, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
             let stop = async move {
                 tokio::select! { _ = term.recv() => {}, _ = interrupt.recv() => {} }
             };
-            controller::run(client, settings, stop).await
+            controller::run(config, settings, stop).await
         })?;
         Ok(super::FINE)
     }
@@ -87,7 +87,7 @@ impl Release {
     pub fn run(self) -> Result<u8> {
         log(LogFormat::Text);
         let released = runtime()?.block_on(async {
-            let client = client().await?;
+            let client = Client::try_from(config().await?).context("the client could not be made")?;
             release::release(client, &self.namespace, &self.lease_name).await
         })?;
         println!("released {} requests and {} municipalities; their namespaces stay as they are", released.apps, released.municipalities);
@@ -99,11 +99,11 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the runtime could not be started")
 }
 
-/// A client that repeats nothing by itself: a reconcile decides what is tried again and when.
-async fn client() -> Result<Client> {
+/// For a client that repeats nothing by itself: a reconcile decides what is tried again and when.
+async fn config() -> Result<Config> {
     let mut config = Config::infer().await.context("no cluster: set KUBECONFIG or run inside a cluster")?;
     config.default_retry = false;
-    Client::try_from(config).context("the client could not be made")
+    Ok(config)
 }
 
 fn log(format: LogFormat) {

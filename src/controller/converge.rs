@@ -2,13 +2,15 @@
 
 use super::Context;
 use super::error::ReconcileError;
+use super::generated;
 use super::world::KEY_LOST;
 use crate::apply::ApplyError;
-use crate::desired::{DesiredSet, Kind, Object, Seals};
+use crate::desired::{DesiredSet, Kind, Object, Owner, Seals};
 use crate::live::{Change, DeedKey};
 use crate::plan::{Plan, Step, plan};
 use crate::policy::Reason;
-use crate::status::summarise::Rails;
+use crate::request::system::GeneratedSecret;
+use crate::status::summarise::{Rails, Work};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use uuid::Uuid;
 pub struct Outcome {
     /// How far the guard rails are.
     pub rails: Rails,
+    /// How the system behind them is doing.
+    pub work: Work,
     /// The tenant's UUID, once the namespace is the operator's.
     pub tenant_id: Option<String>,
     /// What somebody else had changed or taken away and was put right.
@@ -36,6 +40,8 @@ pub struct Space<'a> {
     pub grant: Option<&'a str>,
     /// The municipality is not known, so neither are its groups: access that was given stays.
     pub keep_access: bool,
+    /// Secrets that the workload needs.
+    pub secrets: &'a [GeneratedSecret],
     /// Makes the desired set.
     pub build: &'a (dyn Fn(&str, &Seals) -> DesiredSet + Sync),
 }
@@ -50,7 +56,7 @@ enum Start {
 pub async fn converge(ctx: &Context, space: Space<'_>) -> Outcome {
     let (key, tenant_id) = match begin(ctx, &space) {
         Start::Stop(rails) => {
-            return Outcome { rails, tenant_id: None, repaired: Vec::new(), error: None };
+            return Outcome { rails, work: Work::Waiting, tenant_id: None, repaired: Vec::new(), error: None };
         }
         Start::Keep(key, tenant_id) | Start::Make(key, tenant_id) => (key, tenant_id),
     };
@@ -63,10 +69,26 @@ pub async fn converge(ctx: &Context, space: Space<'_>) -> Outcome {
     };
     let todo = compare();
     let drifted = todo.drifted.clone();
-    let failure = execute(ctx, space.name, &todo).await.err();
+    if todo.namespace.as_ref().is_some_and(|step| matches!(step, Step::Create(_))) {
+        generated::forget(ctx, space.name);
+    }
+    let mut failure = execute(ctx, space.name, &todo).await.err();
+    let guarded = compare();
+    // Only behind guard rails that are confirmed live does anything run.
+    let mut refused = None;
+    if failure.is_none() && guarded.guarded() {
+        let fresh = todo.guards.iter().any(|step| step.kind() == Kind::RoleBinding);
+        let (municipality, app) = crate::live::deed::owner_by_name(space.name);
+        let owner = Owner { namespace: space.name, municipality, app, tenant_id: &tenant_id };
+        refused = deploy(ctx, owner, &space, &guarded.workload, fresh).await.err();
+    }
     let left = compare();
+    let work = work(ctx, space.name, &desired, &left, refused.as_ref());
+    if failure.is_none() && !matches!(refused, Some(ApplyError::Invalid(_) | ApplyError::Refused(_))) {
+        failure = refused;
+    }
     let rails = match &failure {
-        None if left.is_empty() => Rails::Live,
+        _ if left.guarded() => Rails::Live,
         None if left.waiting > 0 => Rails::Terminating,
         None | Some(ApplyError::Fenced | ApplyError::Conflict | ApplyError::Gone) => Rails::Pending,
         Some(ApplyError::NamespaceTerminating) => Rails::Terminating,
@@ -78,9 +100,54 @@ pub async fn converge(ctx: &Context, space: Space<'_>) -> Outcome {
     let made = ctx.world().deed(space.name).map(|deed| deed.tenant_id);
     let repaired = if rails == Rails::Live { drifted } else { Vec::new() };
     // Something came between: what is left is looked at again soon, without waiting for an event.
-    let unfinished = failure.is_none() && !left.is_empty() && left.waiting == 0;
+    // What the API server does not take is not tried again until something changes.
+    let refused = matches!(work, Work::Refused(_));
+    let unfinished = failure.is_none() && !refused && !left.is_empty() && left.waiting == 0;
     let error = failure.or(unfinished.then_some(ApplyError::Conflict)).map(ReconcileError::from);
-    Outcome { rails, tenant_id: made, repaired, error }
+    Outcome { rails, work, tenant_id: made, repaired, error }
+}
+
+/// Makes the workload, one object after another: what comes later needs what comes before.
+async fn deploy(ctx: &Context, owner: Owner<'_>, space: &Space<'_>, steps: &[Step], fresh: bool) -> Result<(), ApplyError> {
+    let mut patience = if fresh { RIGHTS_TAKE_HOLD } else { 0 };
+    loop {
+        let done = async {
+            generated::ensure(ctx, owner, space.secrets).await?;
+            for step in steps {
+                run(ctx, space.name, step).await?;
+            }
+            Ok(())
+        };
+        match done.await {
+            // The binding that gives the operator its rights here was made a moment ago.
+            Err(ApplyError::Refused(_)) if patience > 0 => {
+                patience -= 1;
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            other => return other,
+        }
+    }
+}
+
+/// How often a refusal is believed to come from rights that have not taken hold yet, 100 ms apart.
+const RIGHTS_TAKE_HOLD: u32 = 20;
+
+/// How the system behind the guard rails is doing, as far as the index knows.
+fn work(ctx: &Context, namespace: &str, desired: &DesiredSet, left: &Plan, refused: Option<&ApplyError>) -> Work {
+    let world = ctx.world();
+    let view = world.index.view(namespace);
+    if let Some(ApplyError::Invalid(message) | ApplyError::Refused(message)) = refused {
+        return Work::Refused(message.clone());
+    }
+    if desired.workload.as_ref().is_some_and(Vec::is_empty) && left.prune.is_empty() {
+        return Work::Nothing;
+    }
+    if !left.is_empty() {
+        return Work::Waiting;
+    }
+    let running = view.objects().filter(|(kind, _, entry)| kind.is_workload() && entry.intended && !entry.controlled);
+    let parts = running.filter_map(|(kind, name, entry)| Some((kind, name.to_string(), entry.health.as_deref()?.clone())));
+    Work::Made { known: desired.workload.is_some(), parts: parts.collect(), ails: view.ailing().map(|(_, ails)| ails.to_string()) }
 }
 
 /// Whose namespace is it? Without a valid deed nothing is touched.
@@ -138,7 +205,15 @@ async fn run(ctx: &Context, namespace: &str, step: &Step) -> Result<(), ApplyErr
     ctx.metrics.wrote(step, written.as_ref().err());
     match written? {
         Some(object) => {
-            ctx.world().index.observe(&object);
+            let mut world = ctx.world();
+            world.index.observe(&object);
+            if let Step::Create(meant) | Step::Replace(meant) = step
+                && object.kind().is_workload()
+                && meant.content() != object.content()
+            {
+                tracing::debug!(kind = %object.kind(), namespace, name = object.name(), "the API server made something else of it");
+                world.index.accept(&object, meant.content());
+            }
         }
         None => {
             if let Step::Delete { kind, name, uid } = step {

@@ -34,7 +34,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let facts = Facts { object, ..facts };
     let members = &facts.object.spec.members;
     let build = |tenant_id: &str, seals: &desired::Seals| desired::home(name, tenant_id, Some(seals), members);
-    let outcome = converge(ctx, Space { name, remembered: None, grant: None, keep_access: false, build: &build }).await;
+    let outcome = converge(ctx, Space { name, remembered: None, grant: None, keep_access: false, secrets: &[], build: &build }).await;
     write(ctx, &facts, Some(outcome.rails.clone()), None).await?;
     finish(outcome)
 }
@@ -91,7 +91,7 @@ async fn remove(ctx: &Context, name: &str, facts: Facts) -> Result<Next, Reconci
             ctx.writer.delete(Kind::Namespace, name, name, uid).await?;
         }
     }
-    finalizer::take_off(ctx.writer.gate(), &Api::all(ctx.client.clone()), facts.object.as_ref()).await?;
+    finalizer::take_off(ctx.writer.gate(), &Api::all(ctx.writer.client().clone()), facts.object.as_ref()).await?;
     Ok(Next::Rest)
 }
 
@@ -99,7 +99,7 @@ async fn claim(ctx: &Context, object: &Arc<Municipality>) -> Result<Arc<Municipa
     if finalizer::is_on(object.as_ref()) {
         return Ok(Arc::clone(object));
     }
-    let mut claimed = finalizer::put_on(ctx.writer.gate(), &Api::all(ctx.client.clone()), object.as_ref()).await?;
+    let mut claimed = finalizer::put_on(ctx.writer.gate(), &Api::all(ctx.writer.client().clone()), object.as_ref()).await?;
     ctx.metrics.patched("finalizer");
     claimed.metadata.managed_fields = None;
     ctx.world().set_municipality(claimed.clone());
@@ -119,7 +119,7 @@ async fn write(ctx: &Context, facts: &Facts, home: Option<Rails>, removal_waits_
         return Ok(());
     }
     let name = facts.object.metadata.name.clone().unwrap_or_default();
-    let api: Api<Municipality> = Api::all(ctx.client.clone());
+    let api: Api<Municipality> = Api::all(ctx.writer.client().clone());
     let mut written = match patch_status(ctx.writer.gate(), &api, &name, facts.object.metadata.resource_version.as_deref(), &status).await {
         Err(ApplyError::Gone) => return Ok(()),
         other => other?,

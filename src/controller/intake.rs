@@ -4,7 +4,7 @@ use super::Context;
 use super::world::{Store, World, key_of, stand_in};
 use crate::desired::Kind;
 use crate::live::index::Source;
-use crate::live::{Change, watch};
+use crate::live::{Change, health, watch};
 use crate::policy::Concern;
 use crate::request::names::PLATFORM;
 use crate::request::{DataClass, HostedSystem, Municipality, MunicipalityApp, Platform};
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub fn stores() -> Vec<Store> {
     let custom = ["platforms", "dataclasses", "hostedsystems", "municipalities", "municipalityapps"].map(Store::Custom);
     let live = Kind::ALL.map(|kind| Store::Live(Source::Kind(kind)));
-    custom.into_iter().chain(live).chain([Store::Live(Source::Claims)]).collect()
+    custom.into_iter().chain(live).chain([Store::Live(Source::Claims), Store::Live(Source::Pods)]).collect()
 }
 
 /// Starts every watch.
@@ -32,6 +32,7 @@ pub fn start(ctx: &Arc<Context>) {
         tokio::spawn(objects(Arc::clone(ctx), kind));
     }
     tokio::spawn(claims(Arc::clone(ctx)));
+    tokio::spawn(pods(Arc::clone(ctx)));
     tokio::spawn(custom::<Platform>(Arc::clone(ctx), "platforms"));
     tokio::spawn(custom::<DataClass>(Arc::clone(ctx), "dataclasses"));
     tokio::spawn(custom::<HostedSystem>(Arc::clone(ctx), "hostedsystems"));
@@ -102,6 +103,36 @@ async fn claims(ctx: Arc<Context>) {
                 }
             }),
             Err(error) => ctx.metrics.watch_failed("PersistentVolumeClaim", &error),
+        }
+    }
+}
+
+async fn pods(ctx: Arc<Context>) {
+    let mut events = watch::pods(&ctx.client);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => change(&ctx, |world| match event {
+                Event::Init => world.index.begin(Source::Pods),
+                Event::Apply(pod) | Event::InitApply(pod) => {
+                    let namespace = pod.namespace().unwrap_or_default();
+                    if world.index.observe_pod(&namespace, &pod.name_any(), health::ails(&pod)) == Change::Some {
+                        world.namespace_changed(&namespace);
+                    }
+                }
+                Event::Delete(pod) => {
+                    let namespace = pod.namespace().unwrap_or_default();
+                    if world.index.forget_pod(&namespace, &pod.name_any()) == Change::Some {
+                        world.namespace_changed(&namespace);
+                    }
+                }
+                Event::InitDone => {
+                    for namespace in world.index.finish(Source::Pods) {
+                        world.namespace_changed(&namespace);
+                    }
+                    world.listed(Store::Live(Source::Pods));
+                }
+            }),
+            Err(error) => ctx.metrics.watch_failed("Pod", &error),
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod converge;
 pub mod error;
 pub mod finalizer;
+pub mod generated;
 pub mod home;
 pub mod intake;
 pub mod lease;
@@ -14,10 +15,11 @@ pub mod removal;
 pub mod secret;
 pub mod serve;
 pub mod standing;
+pub mod tenant;
 pub mod unclaimed;
 pub mod world;
 
-use crate::apply::{Fence, Gate, Writer};
+use crate::apply::{Fence, Gate, Writer, wire};
 use crate::desired::Identity;
 use crate::status::events::Teller;
 use anyhow::Context as _;
@@ -25,6 +27,7 @@ use kube::Client;
 use lease::{Elector, LeaseConfig};
 use metrics::Metrics;
 use queue::Queue;
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -62,27 +65,41 @@ pub struct Context {
     pub teller: Teller,
     /// Who the operator is.
     pub identity: Identity,
+    /// Secrets that were looked at: namespace, name and keys.
+    seen_secrets: Mutex<HashSet<SeenSecret>>,
     world: Mutex<World>,
 }
+
+/// A secret that was looked at: its namespace, its name and its keys.
+pub type SeenSecret = (String, String, Vec<String>);
 
 impl Context {
     /// The world; hold it briefly and never while waiting.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The secrets that were looked at; hold it briefly and never while waiting.
+    pub fn seen_secrets(&self) -> MutexGuard<'_, HashSet<SeenSecret>> {
+        self.seen_secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Runs the controller until `stop` completes.
-pub async fn run(client: Client, settings: Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+pub async fn run(config: kube::Config, settings: Settings, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
     let fence = Fence::default();
+    // Watches and the lease need no leadership; everything that is written to the cluster does.
+    let client = Client::try_from(config.clone()).context("the client could not be made")?;
+    let writing = wire::client(&config, fence.clone()).context("the client could not be made")?;
     let gate = Gate::new(fence.clone(), settings.concurrency, settings.patience);
     let holder = format!("{}-{}", hostname(), uuid::Uuid::new_v4());
     let ctx = Arc::new(Context {
-        writer: Writer::new(client.clone(), gate),
+        writer: Writer::new(writing, gate),
         queue: Queue::default(),
         metrics: Metrics::new(),
         teller: Teller::start(client.clone(), holder.clone()),
         identity: settings.identity.clone(),
+        seen_secrets: Mutex::default(),
         world: Mutex::new(World::awaiting(intake::stores())),
         client: client.clone(),
     });

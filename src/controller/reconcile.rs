@@ -1,17 +1,17 @@
 //! The reconcile of a request: from the decision to a tenant that is live, in one straight line.
 
-use super::converge::{Outcome, Space, converge};
+use super::converge::Outcome;
 use super::error::ReconcileError;
 use super::queue::Next;
+use super::tenant::{Asked, Wish, converge_app};
 use super::world::{AppRecord, Key};
 use super::{Context, finalizer, home, intake, removal, standing, unclaimed};
-use crate::desired::{self, AppTenant, Kind, namespace::grant_text};
+use crate::desired::Kind;
 use crate::policy::AppKey;
 use crate::request::app::{MunicipalityApp, MunicipalityAppStatus};
-use crate::request::municipality::Member;
 use crate::status::events::{Notice, Severity, transitions};
 use crate::status::patch_status;
-use crate::status::summarise::{self, AppState, Rails};
+use crate::status::summarise::{self, AppState, Rails, Work};
 use jiff::Timestamp;
 use kube::{Api, Resource};
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub(super) async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, R
         tracing::error!(app = %key, problem = problem.message, "a stored request cannot be read by this release");
     }
     let Some(grant) = record.grant.clone() else {
-        tell(ctx, key, &record, Rails::Pending, None).await?;
+        tell(ctx, key, &record, (Rails::Pending, Work::Waiting), None).await?;
         return Ok(Next::Rest);
     };
     let record = match record.unreadable {
@@ -71,22 +71,18 @@ pub(super) async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, R
     };
     // What is granted is written down before anything is made from it.
     if record.object.status.as_ref().and_then(|status| status.grant.as_ref()) != Some(&grant) {
-        tell(ctx, key, &record, Rails::Pending, None).await?;
+        tell(ctx, key, &record, (Rails::Pending, Work::Waiting), None).await?;
     }
     let record = { ctx.world().apps.get(key).cloned() }.unwrap_or(record);
-    let (settings, members) = surroundings(ctx, key);
-    let keep_access = members.is_none();
-    let members = members.unwrap_or_default();
-    let (name, text) = (key.namespace(), grant_text(&grant));
     let remembered = record.object.status.as_ref().and_then(|status| status.tenant_id.clone());
-    let build = |tenant_id: &str, seals: &desired::Seals| {
-        let tenant = AppTenant { key, grant: &grant, tenant_id, seals: Some(seals), retiring: None, members: &members };
-        desired::app(tenant, &settings, &ctx.identity)
-    };
-    let outcome =
-        converge(ctx, Space { name: &name, remembered: remembered.as_deref(), grant: Some(&text), keep_access, build: &build }).await;
+    let spec = &record.object.spec;
+    // What was granted runs with the parameters that were granted with it; of a refused change only the refusal counts.
+    let asked = (record.rejections.is_empty() && record.unreadable.is_none())
+        .then_some(Asked { parameters: &spec.parameters, suspend: spec.suspend });
+    let wish = Wish { key, grant: &grant, retiring: None, remembered: remembered.as_deref(), asked };
+    let outcome = converge_app(ctx, wish).await;
     told_repairs(ctx, &record.object, &outcome.repaired);
-    tell(ctx, key, &record, outcome.rails.clone(), outcome.tenant_id.as_deref()).await?;
+    tell(ctx, key, &record, (outcome.rails.clone(), outcome.work.clone()), outcome.tenant_id.as_deref()).await?;
     finish(outcome)
 }
 
@@ -98,13 +94,6 @@ pub fn finish(outcome: Outcome) -> Result<Next, ReconcileError> {
         // The end of what is being deleted, or a removed conflict, comes as an event; this is for safety.
         (None, _) => Ok(Next::After(super::converge::RESYNC)),
     }
-}
-
-/// The platform's settings and the municipality's groups, if the municipality is known.
-pub fn surroundings(ctx: &Context, key: &AppKey) -> (Arc<crate::request::PlatformSpec>, Option<Vec<Member>>) {
-    let world = ctx.world();
-    let members = world.municipalities.get(&key.municipality).map(|m| m.spec.members.clone());
-    (Arc::clone(world.register.settings()), members)
 }
 
 /// Puts the finalizer on, so that the removal of the request will be handed over.
@@ -120,12 +109,18 @@ async fn claim(ctx: &Context, object: &Arc<MunicipalityApp>) -> Result<Arc<Munic
 }
 
 /// Writes the status of a request, if it changed, and tells what changed.
-async fn tell(ctx: &Context, key: &AppKey, record: &AppRecord, rails: Rails, tenant_id: Option<&str>) -> Result<(), ReconcileError> {
+async fn tell(
+    ctx: &Context,
+    key: &AppKey,
+    record: &AppRecord,
+    (rails, work): (Rails, Work),
+    tenant_id: Option<&str>,
+) -> Result<(), ReconcileError> {
     if record.unreadable.is_some() {
         return Ok(());
     }
     let name = key.namespace();
-    let state = AppState { grant: record.grant.as_ref(), rejections: &record.rejections, rails, tenant_id, namespace: &name };
+    let state = AppState { grant: record.grant.as_ref(), rejections: &record.rejections, rails, work, tenant_id, namespace: &name };
     let status = summarise::app(&record.object, &state, Timestamp::now());
     write_status(ctx, &record.object, status).await
 }
@@ -163,5 +158,5 @@ fn told_repairs(ctx: &Context, object: &MunicipalityApp, repaired: &[(Kind, Stri
 
 /// The API of the namespace that a request is in.
 pub fn api(ctx: &Context, object: &MunicipalityApp) -> Api<MunicipalityApp> {
-    Api::namespaced(ctx.client.clone(), object.metadata.namespace.as_deref().unwrap_or_default())
+    Api::namespaced(ctx.writer.client().clone(), object.metadata.namespace.as_deref().unwrap_or_default())
 }

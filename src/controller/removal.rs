@@ -3,14 +3,13 @@
 //! When the definition or the home namespace is going too, nobody asked for this app to be removed:
 //! the request is released and the tenant stays as a reported orphan.
 
-use super::converge::{Space, converge};
 use super::error::ReconcileError;
 use super::queue::Next;
-use super::reconcile::{api, finish, surroundings, write_status};
+use super::reconcile::{api, finish, write_status};
+use super::tenant::{Wish, converge_app};
 use super::world::{AppRecord, World};
 use super::{Context, finalizer};
 use crate::apply::ApplyError;
-use crate::desired::{self, AppTenant, namespace::grant_text};
 use crate::live::look;
 use crate::policy::AppKey;
 use crate::request::names::ACKNOWLEDGE_REMOVALS;
@@ -36,15 +35,10 @@ pub async fn hand_over(ctx: &Context, key: &AppKey, record: &AppRecord) -> Resul
         if let Some(grant) = record.grant.as_ref().filter(|_| has_namespace) {
             let marked = { ctx.world().index.namespace(&key.namespace()).and_then(|n| n.marks.as_ref()?.retire.clone()) };
             let since = marked.unwrap_or_else(|| Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
-            let (settings, members) = surroundings(ctx, key);
-            let keep_access = members.is_none();
-            let members = members.unwrap_or_default();
-            let (name, text) = (key.namespace(), grant_text(grant));
-            let build = |tenant_id: &str, seals: &desired::Seals| {
-                let tenant = AppTenant { key, grant, tenant_id, seals: Some(seals), retiring: Some(&since), members: &members };
-                desired::app(tenant, &settings, &ctx.identity)
-            };
-            let outcome = converge(ctx, Space { name: &name, remembered: None, grant: Some(&text), keep_access, build: &build }).await;
+            let name = key.namespace();
+            // What it ran with is no longer asked for by anybody: what runs is left as it is until the namespace goes.
+            let wish = Wish { key, grant, retiring: Some(&since), remembered: None, asked: None };
+            let outcome = converge_app(ctx, wish).await;
             // Once the mark is on, the tenant is looked after without its request, also where a guard rail is refused.
             let handed_over = {
                 let world = ctx.world();

@@ -62,7 +62,9 @@ pub async fn keep(ctx: Arc<Context>, mut leading: watch::Receiver<bool>) {
 }
 
 async fn attempt(ctx: &Context, leads: bool) -> Result<Found, kube::Error> {
-    let api: Api<Secret> = Api::namespaced(ctx.client.clone(), &ctx.identity.namespace);
+    // A standby reads it too; only the leader's client can write.
+    let in_namespace = |client: &kube::Client| Api::<Secret>::namespaced(client.clone(), &ctx.identity.namespace);
+    let api = in_namespace(&ctx.client);
     if let Some(secret) = api.get_opt(SECRET).await? {
         return Ok(read(&secret).map_or(Found::Lost, Found::Key));
     }
@@ -73,7 +75,7 @@ async fn attempt(ctx: &Context, leads: bool) -> Result<Found, kube::Error> {
     };
     match deeds {
         Some(true) => Ok(Found::Lost),
-        Some(false) if leads => match api.create(&PostParams::default(), &fresh()).await {
+        Some(false) if leads => match in_namespace(ctx.writer.client()).create(&PostParams::default(), &fresh()).await {
             Ok(secret) => Ok(read(&secret).map_or(Found::Lost, Found::Key)),
             Err(kube::Error::Api(status)) if status.code == 409 => Ok(Found::NotYet),
             Err(other) => Err(other),

@@ -69,7 +69,7 @@ where
         return Ok(None);
     }
     let name = object.meta().name.clone().unwrap_or_default();
-    let api: Api<K> = Api::all(ctx.client.clone());
+    let api: Api<K> = Api::all(ctx.writer.client().clone());
     match patch_status(ctx.writer.gate(), &api, &name, object.meta().resource_version.as_deref(), &status).await {
         Ok(mut object) => {
             ctx.metrics.patched("status");
@@ -91,7 +91,7 @@ where
         return Ok(Next::Rest);
     };
     let status = S::with(None, usable(&[], &[problem], None, Timestamp::now()));
-    let api: Api<K> = Api::all(ctx.client.clone());
+    let api: Api<K> = Api::all(ctx.writer.client().clone());
     // The answer cannot be read either; that it was written is enough.
     match patch_status(ctx.writer.gate(), &api, name, None, &status).await {
         Ok(_) | Err(ApplyError::Gone | ApplyError::Transient(_)) => Ok(Next::Rest),

@@ -2,13 +2,14 @@
 //! which stay until somebody asks for them again. The guard rails of both are kept up.
 
 use super::Context;
-use super::converge::{RESYNC, Space, converge};
+use super::converge::RESYNC;
 use super::error::ReconcileError;
 use super::queue::Next;
-use super::reconcile::{finish, surroundings};
+use super::reconcile::finish;
+use super::tenant::{Wish, converge_app};
 use super::world::{Key, World};
 use crate::apply::ApplyError;
-use crate::desired::{self, AppTenant, Kind, namespace::grant_text};
+use crate::desired::Kind;
 use crate::live::look;
 use crate::policy::AppKey;
 use crate::request::app::Grant;
@@ -44,15 +45,8 @@ pub async fn reconcile(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileErr
     let Some(grant) = facts.grant else {
         return Ok(Next::Rest);
     };
-    let (settings, members) = surroundings(ctx, key);
-    let keep_access = members.is_none();
-    let members = members.unwrap_or_default();
-    let (name, text) = (key.namespace(), grant_text(&grant));
-    let build = |tenant_id: &str, seals: &desired::Seals| {
-        let tenant = AppTenant { key, grant: &grant, tenant_id, seals: Some(seals), retiring: facts.retire.as_deref(), members: &members };
-        desired::app(tenant, &settings, &ctx.identity)
-    };
-    let outcome = converge(ctx, Space { name: &name, remembered: None, grant: Some(&text), keep_access, build: &build }).await;
+    let wish = Wish { key, grant: &grant, retiring: facts.retire.as_deref(), remembered: None, asked: None };
+    let outcome = converge_app(ctx, wish).await;
     match (finish(outcome)?, facts.delete_after) {
         (Next::Rest, Some(due)) => Ok(Next::After(pause_until(due))),
         (next, _) => Ok(next),

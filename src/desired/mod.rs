@@ -10,23 +10,28 @@ pub mod namespace;
 pub mod network;
 pub mod object;
 pub mod quota;
+pub mod workload;
 
 pub use meta::{Identity, Owner};
 pub use namespace::Seals;
 pub use object::{Content, Kind, Object};
+pub use workload::Workload;
 
 use crate::policy::AppKey;
 use crate::request::app::Grant;
 use crate::request::municipality::Member;
 use crate::request::platform::PlatformSpec;
 
-/// Everything of one namespace: the namespace and its guard rails, which come before any workload.
+/// Everything of one namespace: the namespace and its guard rails, which come before any workload, and the workload.
 #[derive(Clone, Debug)]
 pub struct DesiredSet {
     /// The namespace itself.
     pub namespace: Object,
     /// Quotas, limits, network policies and access.
     pub guards: Vec<Object>,
+    /// The system that runs there, in the order in which it is made. None when it is not known what it shall be,
+    /// as when its template has gone: what is there is then neither repaired nor pruned.
+    pub workload: Option<Vec<Object>>,
 }
 
 impl DesiredSet {
@@ -38,7 +43,7 @@ impl DesiredSet {
 
     /// All objects, the namespace first.
     pub fn objects(&self) -> impl Iterator<Item = &Object> {
-        std::iter::once(&self.namespace).chain(&self.guards)
+        std::iter::once(&self.namespace).chain(&self.guards).chain(self.workload.iter().flatten())
     }
 }
 
@@ -57,6 +62,8 @@ pub struct AppTenant<'a> {
     pub retiring: Option<&'a str>,
     /// The municipality's groups.
     pub members: &'a [Member],
+    /// The system that runs in it; none when it is not known.
+    pub workload: Option<Workload<'a>>,
 }
 
 /// Everything of an app's namespace.
@@ -71,7 +78,8 @@ pub fn app(tenant: AppTenant<'_>, settings: &PlatformSpec, identity: &Identity) 
     guards.push(access::default_service_account(owner));
     guards.push(access::of_operator(owner, identity));
     guards.extend(access::of_members(owner, tenant.members));
-    sealed(namespace::of_app(owner, tenant), guards)
+    let workload = tenant.workload.map(|workload| workload::of_app(owner, tenant.grant, workload, settings));
+    sealed(namespace::of_app(owner, tenant), guards, workload)
 }
 
 /// Everything of a municipality's home namespace, in which requests live and nothing runs.
@@ -80,12 +88,12 @@ pub fn home(municipality: &str, tenant_id: &str, seals: Option<&Seals>, members:
     let owner = Owner { namespace: municipality, municipality, app: None, tenant_id };
     let mut guards = vec![quota::of_home(owner), network::default_deny(owner), access::default_service_account(owner)];
     guards.extend(access::of_members(owner, members));
-    sealed(namespace::of_home(owner, seals), guards)
+    sealed(namespace::of_home(owner, seals), guards, Some(Vec::new()))
 }
 
-fn sealed(namespace: Object, guards: Vec<Object>) -> DesiredSet {
-    let mut set = DesiredSet { namespace, guards };
+fn sealed(namespace: Object, guards: Vec<Object>, workload: Option<Vec<Object>>) -> DesiredSet {
+    let mut set = DesiredSet { namespace, guards, workload };
     set.namespace.write_intent();
-    set.guards.iter_mut().for_each(Object::write_intent);
+    set.guards.iter_mut().chain(set.workload.iter_mut().flatten()).for_each(Object::write_intent);
     set
 }

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, ServiceAc
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use serde::{Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -27,12 +28,72 @@ pub enum Kind {
     ServiceAccount,
     /// `rbac.authorization.k8s.io/v1 RoleBinding`
     RoleBinding,
+    /// `v1 ConfigMap`
+    ConfigMap,
+    /// `v1 PersistentVolumeClaim`
+    PersistentVolumeClaim,
+    /// `v1 Service`
+    Service,
+    /// `apps/v1 Deployment`
+    Deployment,
+    /// `apps/v1 StatefulSet`
+    StatefulSet,
+    /// `batch/v1 Job`
+    Job,
+    /// `batch/v1 CronJob`
+    CronJob,
+    /// `policy/v1 PodDisruptionBudget`
+    PodDisruptionBudget,
+    /// `networking.k8s.io/v1 Ingress`
+    Ingress,
 }
 
 impl Kind {
     /// Every kind, in the order in which plans list them.
-    pub const ALL: [Self; 6] =
-        [Self::Namespace, Self::ResourceQuota, Self::LimitRange, Self::NetworkPolicy, Self::ServiceAccount, Self::RoleBinding];
+    pub const ALL: [Self; 15] = [
+        Self::Namespace,
+        Self::ResourceQuota,
+        Self::LimitRange,
+        Self::NetworkPolicy,
+        Self::ServiceAccount,
+        Self::RoleBinding,
+        Self::ConfigMap,
+        Self::PersistentVolumeClaim,
+        Self::Service,
+        Self::Deployment,
+        Self::StatefulSet,
+        Self::Job,
+        Self::CronJob,
+        Self::PodDisruptionBudget,
+        Self::Ingress,
+    ];
+
+    /// Whether it belongs to the system that runs in a tenant, as against the tenant's guard rails.
+    #[must_use]
+    pub fn is_workload(self) -> bool {
+        self.resource().is_some()
+    }
+
+    /// How the API server calls a kind of workload; none for a guard rail.
+    #[must_use]
+    pub fn resource(self) -> Option<ApiResource> {
+        let (group, plural) = match self {
+            Self::ConfigMap => ("", "configmaps"),
+            Self::PersistentVolumeClaim => ("", "persistentvolumeclaims"),
+            Self::Service => ("", "services"),
+            Self::Deployment => ("apps", "deployments"),
+            Self::StatefulSet => ("apps", "statefulsets"),
+            Self::Job => ("batch", "jobs"),
+            Self::CronJob => ("batch", "cronjobs"),
+            Self::PodDisruptionBudget => ("policy", "poddisruptionbudgets"),
+            Self::Ingress => ("networking.k8s.io", "ingresses"),
+            Self::Namespace | Self::ResourceQuota | Self::LimitRange | Self::NetworkPolicy | Self::ServiceAccount | Self::RoleBinding => {
+                return None;
+            }
+        };
+        let kind = GroupVersionKind::gvk(group, "v1", self.as_str());
+        Some(ApiResource::from_gvk_with_plural(&kind, plural))
+    }
 
     /// The kind's name.
     #[must_use]
@@ -44,6 +105,15 @@ impl Kind {
             Self::NetworkPolicy => "NetworkPolicy",
             Self::ServiceAccount => "ServiceAccount",
             Self::RoleBinding => "RoleBinding",
+            Self::ConfigMap => "ConfigMap",
+            Self::PersistentVolumeClaim => "PersistentVolumeClaim",
+            Self::Service => "Service",
+            Self::Deployment => "Deployment",
+            Self::StatefulSet => "StatefulSet",
+            Self::Job => "Job",
+            Self::CronJob => "CronJob",
+            Self::PodDisruptionBudget => "PodDisruptionBudget",
+            Self::Ingress => "Ingress",
         }
     }
 }
@@ -98,6 +168,8 @@ pub enum Object {
     ServiceAccount(ServiceAccount),
     /// A role binding.
     RoleBinding(RoleBinding),
+    /// An object of the system that runs in a tenant; its kind is one of those that are workload.
+    Workload(Kind, Box<DynamicObject>),
 }
 
 impl Object {
@@ -111,12 +183,13 @@ impl Object {
             Self::NetworkPolicy(_) => Kind::NetworkPolicy,
             Self::ServiceAccount(_) => Kind::ServiceAccount,
             Self::RoleBinding(_) => Kind::RoleBinding,
+            Self::Workload(kind, _) => *kind,
         }
     }
 
     /// Its metadata.
     #[must_use]
-    pub const fn meta(&self) -> &ObjectMeta {
+    pub fn meta(&self) -> &ObjectMeta {
         match self {
             Self::Namespace(o) => &o.metadata,
             Self::ResourceQuota(o) => &o.metadata,
@@ -124,11 +197,12 @@ impl Object {
             Self::NetworkPolicy(o) => &o.metadata,
             Self::ServiceAccount(o) => &o.metadata,
             Self::RoleBinding(o) => &o.metadata,
+            Self::Workload(_, o) => &o.metadata,
         }
     }
 
     /// Its metadata, to be changed.
-    pub const fn meta_mut(&mut self) -> &mut ObjectMeta {
+    pub fn meta_mut(&mut self) -> &mut ObjectMeta {
         match self {
             Self::Namespace(o) => &mut o.metadata,
             Self::ResourceQuota(o) => &mut o.metadata,
@@ -136,6 +210,7 @@ impl Object {
             Self::NetworkPolicy(o) => &mut o.metadata,
             Self::ServiceAccount(o) => &mut o.metadata,
             Self::RoleBinding(o) => &mut o.metadata,
+            Self::Workload(_, o) => &mut o.metadata,
         }
     }
 
@@ -163,6 +238,7 @@ impl Object {
             Self::NetworkPolicy(o) => Content::of(&(&o.spec, marks)),
             Self::ServiceAccount(o) => Content::of(&(o.automount_service_account_token, marks)),
             Self::RoleBinding(o) => Content::of(&(&o.role_ref, &o.subjects, marks)),
+            Self::Workload(kind, o) => Content::of(&(crate::template::defaults::owned(*kind, &o.data), marks)),
         }
     }
 
@@ -182,6 +258,7 @@ impl Serialize for Object {
             Self::NetworkPolicy(o) => o.serialize(serializer),
             Self::ServiceAccount(o) => o.serialize(serializer),
             Self::RoleBinding(o) => o.serialize(serializer),
+            Self::Workload(_, o) => o.serialize(serializer),
         }
     }
 }

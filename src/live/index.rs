@@ -3,6 +3,7 @@
 //! Full objects are never kept. What the operator's own writes returned is entered at once, so a
 //! reconcile reads its own writes; older watch events are then ignored.
 
+use super::health::{self, Health};
 use crate::desired::{Content, Kind, Object};
 use crate::request::names::{DEED, GRANT, GRANT_SEAL, INTENT, MANAGED_BY, MANAGER, RETIRE};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -27,6 +28,10 @@ pub struct Entry {
     pub terminating: bool,
     /// A controller owns it (such as the Jobs of a `CronJob`, which copy labels).
     pub controlled: bool,
+    /// How a workload is doing; none for a guard rail.
+    pub health: Option<Box<Health>>,
+    /// The intent that was applied and gave this content, where the API server made something else of it.
+    pub accepted: Option<Content>,
     seen: u32,
 }
 
@@ -64,6 +69,8 @@ pub enum Change {
 }
 
 type Objects = BTreeMap<(Kind, Box<str>), Entry>;
+/// What ails pods by name, and the pass in which it was seen.
+type Ailing = BTreeMap<Box<str>, (String, u32)>;
 
 /// All live objects of the operator's kinds, by namespace.
 #[derive(Debug, Default)]
@@ -73,6 +80,8 @@ pub struct Index {
     /// Objects that somebody took away and that were not made again since.
     vanished: HashMap<Box<str>, HashSet<(Kind, Box<str>)>>,
     claims: HashMap<Box<str>, HashMap<Box<str>, u32>>,
+    /// What ails pods, by namespace and pod.
+    ailing: HashMap<Box<str>, Ailing>,
     passes: HashMap<Source, u32>,
     /// What is gone: the version of the news of its end, by UID.
     tombstones: HashMap<Uuid, u64>,
@@ -87,6 +96,8 @@ pub enum Source {
     Kind(Kind),
     /// Volume claims, which are counted whoever made them.
     Claims,
+    /// Pods of tenants, of which only what ails them is kept.
+    Pods,
 }
 
 /// How many deleted UIDs are remembered, so that a late event does not bring one back.
@@ -97,7 +108,7 @@ impl Index {
     pub fn observe(&mut self, object: &Object) -> Change {
         let kind = object.kind();
         let seen = self.pass(Source::Kind(kind));
-        let entry = project(object, seen);
+        let mut entry = project(object, seen);
         if self.tombstones.get(&entry.uid).is_some_and(|end| entry.version <= *end) {
             return Change::None;
         }
@@ -113,6 +124,9 @@ impl Index {
                 Change::None
             }
             Some(known) => {
+                if known.content == entry.content && known.uid == entry.uid {
+                    entry.accepted = known.accepted;
+                }
                 let change = if same(known, &entry) { Change::None } else { Change::Some };
                 *known = entry;
                 change
@@ -122,6 +136,33 @@ impl Index {
                 Change::Some
             }
         }
+    }
+
+    /// Remembers that `intent` was applied and gave what the object is now, so that it is not applied again and again
+    /// where the API server makes something else of it.
+    pub fn accept(&mut self, object: &Object, intent: Content) {
+        let entry = self.objects.get_mut(object.namespace()).and_then(|objects| objects.get_mut(&(object.kind(), object.name().into())));
+        if let Some(entry) = entry.filter(|entry| entry.content == object.content()) {
+            entry.accepted = Some(intent);
+        }
+    }
+
+    /// Enters what ails a pod, or that nothing does.
+    pub fn observe_pod(&mut self, namespace: &str, name: &str, ails: Option<String>) -> Change {
+        let seen = self.pass(Source::Pods);
+        let Some(ails) = ails else { return self.forget_pod(namespace, name) };
+        let before = self.ailing.entry(namespace.into()).or_default().insert(name.into(), (ails.clone(), seen));
+        if before.is_some_and(|(known, _)| known == ails) { Change::None } else { Change::Some }
+    }
+
+    /// Takes a pod out.
+    pub fn forget_pod(&mut self, namespace: &str, name: &str) -> Change {
+        let Some(pods) = self.ailing.get_mut(namespace) else { return Change::None };
+        let known = pods.remove(name).is_some();
+        if pods.is_empty() {
+            self.ailing.remove(namespace);
+        }
+        if known { Change::Some } else { Change::None }
     }
 
     fn observe_namespace(&mut self, name: &str, new: NamespaceEntry) -> Change {
@@ -249,6 +290,14 @@ impl Index {
                 }
                 !claims.is_empty()
             }),
+            Source::Pods => self.ailing.retain(|namespace, pods| {
+                let before = pods.len();
+                pods.retain(|_, (_, seen)| *seen >= pass);
+                if pods.len() != before {
+                    concerned.insert(namespace.to_string());
+                }
+                !pods.is_empty()
+            }),
             Source::Kind(Kind::Namespace) => self.namespaces.retain(|name, namespace| {
                 let stays = namespace.entry.seen >= pass;
                 if !stays {
@@ -299,7 +348,12 @@ impl Index {
     /// What a plan compares with.
     #[must_use]
     pub fn view(&self, namespace: &str) -> LiveView<'_> {
-        LiveView { namespace: self.namespaces.get(namespace), objects: self.objects.get(namespace), vanished: self.vanished.get(namespace) }
+        LiveView {
+            namespace: self.namespaces.get(namespace),
+            objects: self.objects.get(namespace),
+            vanished: self.vanished.get(namespace),
+            ailing: self.ailing.get(namespace),
+        }
     }
 
     /// How many objects are indexed, for the metrics.
@@ -322,6 +376,7 @@ pub struct LiveView<'a> {
     pub namespace: Option<&'a NamespaceEntry>,
     objects: Option<&'a Objects>,
     vanished: Option<&'a HashSet<(Kind, Box<str>)>>,
+    ailing: Option<&'a Ailing>,
 }
 
 impl<'a> LiveView<'a> {
@@ -340,6 +395,12 @@ impl<'a> LiveView<'a> {
         self.vanished.is_some_and(|vanished| vanished.contains(&(kind, Box::from(name))))
     }
 
+    /// The first pod that something ails, and what.
+    #[must_use]
+    pub fn ailing(&self) -> Option<(&'a str, &'a str)> {
+        self.ailing?.iter().next().map(|(pod, (ails, _))| (pod.as_ref(), ails.as_str()))
+    }
+
     /// Every live object inside the namespace.
     pub fn objects(&self) -> impl Iterator<Item = (Kind, &'a str, &'a Entry)> + use<'a> {
         self.objects.into_iter().flatten().map(|((kind, name), entry)| (*kind, name.as_ref(), entry))
@@ -347,7 +408,7 @@ impl<'a> LiveView<'a> {
 }
 
 fn same(a: &Entry, b: &Entry) -> bool {
-    (a.uid, a.content, a.intact, a.intended, a.terminating) == (b.uid, b.content, b.intact, b.intended, b.terminating)
+    (a.uid, a.content, a.intact, a.intended, a.terminating, &a.health) == (b.uid, b.content, b.intact, b.intended, b.terminating, &b.health)
 }
 
 fn project(object: &Object, seen: u32) -> Entry {
@@ -362,6 +423,11 @@ fn project(object: &Object, seen: u32) -> Entry {
         intended: intent.is_some(),
         terminating: meta.deletion_timestamp.is_some(),
         controlled: meta.owner_references.iter().flatten().any(|owner| owner.controller == Some(true)),
+        health: match object {
+            Object::Workload(kind, o) => Some(Box::new(health::of(*kind, o.metadata.generation, &o.data))),
+            _ => None,
+        },
+        accepted: None,
         seen,
     }
 }

@@ -7,10 +7,10 @@ use crate::desired::{Kind, Object};
 use crate::request::names::{MANAGED_BY, MANAGER};
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use k8s_openapi::api::core::v1::{LimitRange, Namespace, PersistentVolumeClaim, ResourceQuota, ServiceAccount};
+use k8s_openapi::api::core::v1::{LimitRange, Namespace, PersistentVolumeClaim, Pod, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::core::{DeserializeGuard, PartialObjectMeta};
+use kube::core::{DeserializeGuard, DynamicObject, PartialObjectMeta};
 use kube::runtime::utils::Backoff;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch};
@@ -34,6 +34,13 @@ pub fn objects(client: &Client, kind: Kind) -> Events<Object> {
         Kind::NetworkPolicy => all::<NetworkPolicy>(client, labelled, Object::NetworkPolicy),
         Kind::ServiceAccount => all::<ServiceAccount>(client, labelled, Object::ServiceAccount),
         Kind::RoleBinding => all::<RoleBinding>(client, labelled, Object::RoleBinding),
+        workload => match workload.resource() {
+            Some(resource) => {
+                let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+                lifted(api, labelled, move |object| Object::Workload(kind, Box::new(object)))
+            }
+            None => futures::stream::empty().boxed(),
+        },
     }
 }
 
@@ -42,6 +49,13 @@ pub fn objects(client: &Client, kind: Kind) -> Events<Object> {
 pub fn claims(client: &Client) -> Events<PartialObjectMeta<PersistentVolumeClaim>> {
     let api: Api<PartialObjectMeta<PersistentVolumeClaim>> = Api::all(client.clone());
     watch(api, watcher::Config::default()).backoff(Patience::default()).boxed()
+}
+
+/// Pods of tenants; they carry the operator's label as the templates do.
+#[must_use]
+pub fn pods(client: &Client) -> Events<Pod> {
+    let labelled = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
+    watch(Api::all(client.clone()), labelled).backoff(Patience::default()).boxed()
 }
 
 /// Custom resources. One that cannot be read does not end the watch.
@@ -58,7 +72,13 @@ fn all<K>(client: &Client, config: watcher::Config, wrap: fn(K) -> Object) -> Ev
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
 {
-    let api: Api<K> = Api::all(client.clone());
+    lifted(Api::all(client.clone()), config, wrap)
+}
+
+fn lifted<K>(api: Api<K>, config: watcher::Config, wrap: impl Fn(K) -> Object + Copy + Send + 'static) -> Events<Object>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
     let lift = move |event: Event<K>| match event {
         Event::Apply(object) => Event::Apply(wrap(object)),
         Event::Delete(object) => Event::Delete(wrap(object)),
@@ -66,7 +86,7 @@ where
         Event::Init => Event::Init,
         Event::InitDone => Event::InitDone,
     };
-    watch(api, config).backoff(Patience::default()).map(move |event| event.map(lift)).boxed()
+    watch(api, config).backoff(Patience::default()).map(move |event| event.map(&lift)).boxed()
 }
 
 /// How long a failed watch waits: as the library proposes, and at most five seconds, so that an outage of the

@@ -52,6 +52,8 @@ pub struct Plan {
     pub namespace: Option<Step>,
     /// Guard rails, in any order.
     pub guards: Vec<Step>,
+    /// The workload, one after another, only when the guard rails are confirmed live.
+    pub workload: Vec<Step>,
     /// Deletions, only after everything else succeeded.
     pub prune: Vec<Step>,
     /// Objects that are being deleted and must be gone before they can be made again.
@@ -64,12 +66,18 @@ impl Plan {
     /// Whether there is nothing to do and nothing to wait for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
+        self.guarded() && self.workload.is_empty()
+    }
+
+    /// Whether the namespace and its guard rails are as they shall be, whatever runs behind them.
+    #[must_use]
+    pub fn guarded(&self) -> bool {
         self.namespace.is_none() && self.guards.is_empty() && self.prune.is_empty() && self.waiting == 0
     }
 
     /// All steps.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
-        self.namespace.iter().chain(&self.guards).chain(&self.prune)
+        self.namespace.iter().chain(&self.guards).chain(&self.workload).chain(&self.prune)
     }
 }
 
@@ -97,23 +105,28 @@ pub fn plan(desired: &DesiredSet, live: LiveView<'_>) -> Plan {
         }
     };
     let namespace = judge(&desired.namespace);
-    let guards: Vec<Step> = desired.guards.iter().filter_map(judge).collect();
+    let guards: Vec<Step> = desired.guards.iter().filter_map(&mut judge).collect();
+    let workload: Vec<Step> = desired.workload.iter().flatten().filter_map(&mut judge).collect();
     plan.namespace = namespace;
     plan.guards = guards;
+    plan.workload = workload;
     plan.prune = prune(desired, live);
     plan
 }
 
 /// The live object is what is meant, and was meant to be.
 fn matches(object: &Object, entry: &Entry) -> bool {
-    entry.intact && entry.content == object.content()
+    let wanted = object.content();
+    (entry.intact && entry.content == wanted) || entry.accepted == Some(wanted)
 }
 
 fn prune(desired: &DesiredSet, live: LiveView<'_>) -> Vec<Step> {
-    let wanted = |kind, name: &str| desired.guards.iter().any(|object| object.kind() == kind && object.name() == name);
+    let wanted = |kind, name: &str| desired.objects().any(|object| object.kind() == kind && object.name() == name);
     let ours = |entry: &Entry| entry.intended && !entry.controlled && !entry.terminating;
+    // Claims hold data, and of a workload that is not known nothing is superfluous.
+    let kept = |kind: Kind| kind == Kind::PersistentVolumeClaim || (kind.is_workload() && desired.workload.is_none());
     live.objects()
-        .filter(|(kind, name, entry)| ours(entry) && !wanted(*kind, name))
+        .filter(|(kind, name, entry)| ours(entry) && !kept(*kind) && !wanted(*kind, name))
         .map(|(kind, name, entry)| Step::Delete { kind, name: name.to_string(), uid: entry.uid })
         .collect()
 }

@@ -4,6 +4,7 @@ use super::{Reason, Register, Rejection};
 use crate::request::HostedSystemSpec;
 use crate::request::quantity::{Bytes, Cpu};
 use crate::request::system::Version;
+use crate::template::Template;
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -17,6 +18,10 @@ pub struct Entry {
     /// What is wrong with it; a request for a broken entry is refused.
     pub problems: Vec<Rejection>,
     validator: Result<Arc<Validator>, String>,
+    /// The versions' objects, read, in the order of the versions.
+    templates: Vec<Arc<Template>>,
+    /// What is wrong with them; it concerns the entry alone, so it is found once.
+    flaws: Vec<Rejection>,
 }
 
 impl Entry {
@@ -31,7 +36,16 @@ impl Entry {
         } else {
             Err("its type is not object".into())
         };
-        Self { spec, problems: Vec::new(), validator }
+        let read = spec.versions.iter().enumerate().map(|(index, version)| Template::read(&spec, index, version));
+        let (templates, flaws): (Vec<_>, Vec<_>) = read.map(|(template, flaws)| (Arc::new(template), flaws)).unzip();
+        let flaws = flaws.into_iter().flatten().collect();
+        Self { spec, problems: Vec::new(), validator, templates, flaws }
+    }
+
+    /// What a version consists of.
+    #[must_use]
+    pub fn template(&self, version: &str) -> Option<(&Version, &Arc<Template>)> {
+        self.spec.versions.iter().zip(&self.templates).find(|(spec, _)| spec.name == version)
     }
 
     /// Finds what is wrong with the entry on this platform.
@@ -86,6 +100,7 @@ impl Entry {
             let message = format!("the maintainer `{}` is not a municipality; write platform or a municipality's slug", spec.maintainer);
             reject(Reason::MaintainerUnknown, "/spec/maintainer".into(), message);
         }
+        found.extend(self.flaws.iter().cloned());
         found
     }
 
@@ -112,6 +127,10 @@ impl Entry {
 /// The revision of a version: a hash of its objects, so that an edit shows.
 #[must_use]
 pub fn revision(version: &Version) -> String {
-    let canonical = Value::Array(version.objects.clone()).to_string();
+    // The map of a JSON value is sorted, so this text is canonical.
+    let parts = serde_json::json!({
+        "objects": version.objects, "images": version.images, "secrets": version.secrets, "route": version.route,
+    });
+    let canonical = parts.to_string();
     hex::encode(&Sha256::digest(canonical.as_bytes())[..6])
 }

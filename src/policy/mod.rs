@@ -18,6 +18,7 @@ use crate::request::names::{APP_NAME_MAX, is_slug};
 use crate::request::quantity::{Bytes, Cpu, write_cpu};
 use crate::request::system::{HostedSystemSpec, Size, Version};
 use crate::request::{DataClassSpec, MunicipalityAppSpec, Requirement};
+use crate::template::For;
 use jiff::Timestamp;
 
 /// A request as policy sees it.
@@ -77,6 +78,22 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         let revision = catalogue::revision(version);
         let since = ask.standing.map_or_else(|| now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), |g| g.since.clone());
         let size = granted_size(size).map_err(|problem| found.push(problem)).ok()?;
+        if let Some((_, template)) = register.system(&ask.spec.system).and_then(|entry| entry.template(&version.name)) {
+            let app = For {
+                key: ask.key,
+                municipality: &municipality.spec,
+                system: &ask.spec.system,
+                version: &version.name,
+                size: &size,
+                hostname: ask.spec.hostname.as_deref(),
+                parameters: &ask.spec.parameters,
+            };
+            // What can be rendered now can be rendered again, for the same grant and parameters.
+            if let Err(problem) = template.render(app) {
+                found.push(Rejection::new(Reason::ParametersInvalid, "/spec/parameters", problem));
+                return None;
+            }
+        }
         Some(Grant {
             system: ask.spec.system.clone(),
             version: version.name.clone(),

@@ -3,11 +3,14 @@
 //! Objects are set and removed one by one; [`Register::refresh`] then finds what concerns several of
 //! them, such as two municipalities with one code. The first by creation time, then name, wins.
 
-use super::allotment::{Amounts, Ledger};
-use super::catalogue::Entry;
+use super::allotment::{Amounts, AppKey, Ledger};
+use super::catalogue::{self, Entry};
 use super::{Reason, Rejection, listed};
+use crate::desired::Kind;
+use crate::request::app::Grant;
 use crate::request::names::{SLUG_MAX, is_reserved, is_slug, zones_overlap};
 use crate::request::{DataClassSpec, HostedSystemSpec, MunicipalitySpec, PlatformSpec};
+use crate::template::{For, Template};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -34,6 +37,15 @@ pub struct Class {
     pub created: Option<Timestamp>,
     /// What is wrong with it.
     pub problems: Vec<Rejection>,
+}
+
+/// What an app's system consists of.
+#[derive(Clone, Debug)]
+pub struct Rendered {
+    /// The objects, each with its kind.
+    pub objects: Vec<(Kind, serde_json::Value)>,
+    /// What they were rendered from: its secrets and its route.
+    pub template: Arc<Template>,
 }
 
 /// The kinds of object that a problem can concern.
@@ -156,6 +168,28 @@ impl Register {
     #[must_use]
     pub fn system(&self, name: &str) -> Option<&Entry> {
         self.systems.get(name)
+    }
+
+    /// What the system of a granted app consists of, rendered for it. None when the catalogue no longer has what
+    /// was granted, so that nobody knows what shall run.
+    #[must_use]
+    pub fn render(&self, key: &AppKey, grant: &Grant, parameters: &serde_json::Value) -> Option<Rendered> {
+        let (version, template) = self.system(&grant.system)?.template(&grant.version)?;
+        let municipality = self.municipality(&key.municipality)?;
+        if catalogue::revision(version) != grant.revision {
+            return None;
+        }
+        let app = For {
+            key,
+            municipality: &municipality.spec,
+            system: &grant.system,
+            version: &grant.version,
+            size: &grant.size,
+            hostname: grant.hostname.as_deref(),
+            parameters,
+        };
+        let objects = template.render(app).ok()?;
+        Some(Rendered { objects, template: Arc::clone(template) })
     }
 
     /// All catalogue entries by name.

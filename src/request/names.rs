@@ -22,6 +22,8 @@ pub const GRANT: &str = "kopnams.lv/grant";
 pub const GRANT_SEAL: &str = "kopnams.lv/grant-seal";
 /// Annotation on an app namespace: since when it is retiring, RFC 3339.
 pub const RETIRE: &str = "kopnams.lv/retire";
+/// Annotation on a pod template: hash of the settings that its pods use.
+pub const SETTINGS: &str = "kopnams.lv/settings";
 /// Annotation by which an admin says that this very object, by its UID, may be deleted; not the operator's.
 pub const ALLOW_DELETE: &str = "kopnams.lv/allow-delete";
 /// Annotation on the `Platform`: removals asked for up to this time (RFC 3339) may go ahead.

@@ -55,6 +55,10 @@ pub struct Ingress {
     /// The ingress class of routes. Default: haproxy.
     #[schemars(length(min = 1, max = 63))]
     pub class_name: String,
+    /// Annotations of routes by which certificates are asked for, for example cert-manager.io/cluster-issuer. With any,
+    /// routes are served with TLS by the certificate in the Secret route-tls of the app's namespace. Default: none.
+    #[schemars(extend("maxProperties" = 16))]
+    pub annotations: BTreeMap<String, String>,
     /// Who may connect to an app that has a host name. Default: pods app=haproxy in the namespace ingress.
     #[schemars(length(max = 16))]
     pub from: Vec<Peer>,
@@ -165,7 +169,7 @@ impl Default for PlatformSpec {
 
 impl Default for Ingress {
     fn default() -> Self {
-        Self { class_name: "haproxy".into(), from: vec![Peer::pods("ingress", "app", "haproxy")] }
+        Self { class_name: "haproxy".into(), annotations: BTreeMap::new(), from: vec![Peer::pods("ingress", "app", "haproxy")] }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Title;
 use super::quantity::{Bytes, Cpu};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,14 @@ pub struct HostedSystemSpec {
     /// The area of work that the system serves, for example communication.
     #[schemars(length(min = 1, max = 63))]
     pub category: String,
+    /// The licence of the system, as an SPDX expression, for example GPL-2.0-only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200))]
+    pub licence: Option<String>,
+    /// Where the system's documentation is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 500))]
+    pub documentation: Option<String>,
     /// The class of the data that the system holds. A request may raise it.
     #[schemars(length(min = 1, max = 63))]
     pub data_class: String,
@@ -103,10 +112,57 @@ pub struct Version {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$')")
         .message("NameInvalid: a version's name is letters, digits, dots and hyphens; write for example \"1.0\""))]
     pub name: String,
-    /// The Kubernetes objects that an app consists of. Empty: the tenant is prepared and nothing runs in it.
+    /// The images that the objects use, by a name of their own; each by digest, so that what was tried is what runs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 16))]
+    pub images: BTreeMap<String, String>,
+    /// Secrets that the operator makes once for each app. Their values are never shown anywhere else.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub secrets: Vec<GeneratedSecret>,
+    /// Where requests for the app's host name go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<Route>,
+    /// The Kubernetes objects that an app consists of, with ${…} expressions. Empty: the tenant is prepared and nothing runs in it.
     #[serde(default)]
-    #[schemars(schema_with = "no_objects")]
+    #[schemars(schema_with = "objects")]
     pub objects: Vec<Value>,
+}
+
+/// A secret with random values that the operator makes once for an app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GeneratedSecret {
+    /// The secret's name; objects refer to it as ${secrets.name}.
+    #[schemars(length(min = 1, max = 63))]
+    #[x_kube(validation = Rule::new("self.matches('^[a-z]([a-z0-9]*)$')")
+        .message("NameInvalid: a secret's name is lower-case letters and digits, beginning with a letter; write for example database"))]
+    pub name: String,
+    /// The keys in it.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 16))]
+    pub keys: BTreeMap<String, SecretKey>,
+}
+
+/// A random value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SecretKey {
+    /// Number of letters and digits, each worth almost 6 bits. Default: 32.
+    #[serde(default = "secret_length")]
+    #[schemars(range(min = 16, max = 128))]
+    pub length: u32,
+}
+
+/// Where requests for an app's host name go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Route {
+    /// Name of a Service among the objects.
+    #[schemars(length(min = 1, max = 63))]
+    pub service: String,
+    /// Name or number of one of its ports.
+    #[schemars(schema_with = "port")]
+    pub port: IntOrString,
 }
 
 /// What the operator says of a catalogue entry.
@@ -130,11 +186,19 @@ pub(super) fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema 
     schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }
 
-// Workload templates are not accepted yet: an entry that carries one is refused instead of ignored.
-fn no_objects(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+fn secret_length() -> u32 {
+    32
+}
+
+fn port(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"x-kubernetes-int-or-string": true, "anyOf": [{"type": "integer"}, {"type": "string"}]})
+}
+
+// What the objects may be is said by `template::shape`, with the path of what is not allowed.
+fn objects(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({
         "type": "array",
-        "maxItems": 0,
+        "maxItems": 32,
         "items": {"type": "object", "description": "A Kubernetes object.", "x-kubernetes-preserve-unknown-fields": true},
     })
 }

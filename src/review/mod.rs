@@ -5,9 +5,9 @@
 
 pub mod gather;
 
-use crate::desired::{self, AppTenant, DesiredSet, Identity};
+use crate::desired::{self, AppTenant, DesiredSet, Identity, Workload};
 use crate::policy::{AppKey, Ask, Concern, Reason, Register, Rejection, decide};
-use crate::request::app::Grant;
+use crate::request::app::{Grant, MunicipalityAppSpec};
 use crate::request::check::{Definitions, Object};
 use crate::request::read::{Document, Finding, Tree};
 use gather::{Gathered, Id};
@@ -25,6 +25,8 @@ pub struct Review {
     pub register: Register,
     /// The requests, by municipality and app.
     pub apps: BTreeMap<AppKey, Outcome>,
+    /// What the requests ask, for the ones that are among the files.
+    pub requests: BTreeMap<AppKey, MunicipalityAppSpec>,
     /// The municipalities that are among the files, with what becomes of their homes.
     pub homes: BTreeMap<String, Home>,
     /// Nothing of the catalogue is among the files, so requests were checked by themselves only.
@@ -155,6 +157,7 @@ fn decide_requests(gathered: &Gathered<'_>, review: &mut Review, now: Timestamp)
                 Outcome::Refused { because, standing: standing.cloned().map(Box::new) }
             }
         };
+        review.requests.insert(key.clone(), (**spec).clone());
         review.apps.insert(key, outcome);
     }
     for (key, live) in &gathered.standing {
@@ -220,7 +223,11 @@ impl Review {
     #[must_use]
     pub fn desired_app(&self, key: &AppKey, grant: &Grant) -> DesiredSet {
         let members = self.register.municipality(&key.municipality).map_or(&[][..], |tenant| &tenant.spec.members);
-        let tenant = AppTenant { key, grant, tenant_id: "", seals: None, retiring: None, members };
+        let request = self.requests.get(key);
+        let rendered = request.and_then(|request| self.register.render(key, grant, &request.parameters));
+        let paused = request.is_some_and(|request| request.suspend);
+        let workload = rendered.as_ref().map(|r| Workload { objects: &r.objects, route: r.template.route.as_ref(), paused });
+        let tenant = AppTenant { key, grant, tenant_id: "", seals: None, retiring: None, members, workload };
         desired::app(tenant, self.register.settings(), &Identity::default())
     }
 

@@ -1,6 +1,8 @@
 //! From what was decided and what is live to the status of each kind. Pure.
 
 use super::conditions::{Verdict, merge};
+use crate::desired::Kind;
+use crate::live::Health;
 use crate::policy::rejection::joined;
 use crate::policy::{Reason, Rejection};
 use crate::request::app::{Grant, MunicipalityApp, MunicipalityAppStatus};
@@ -26,6 +28,26 @@ pub enum Rails {
     Failed(String),
 }
 
+/// How the system behind the guard rails is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// It is not made yet, or not all of it.
+    Waiting,
+    /// The version has no objects.
+    Nothing,
+    /// The API server does not take an object; it says why.
+    Refused(String),
+    /// It is made.
+    Made {
+        /// What it shall be is known; if not, what runs is left as it is.
+        known: bool,
+        /// How each object is doing.
+        parts: Vec<(Kind, String, Health)>,
+        /// What ails one of its pods.
+        ails: Option<String>,
+    },
+}
+
 /// What is known of a request when its status is written.
 #[derive(Clone, Debug)]
 pub struct AppState<'a> {
@@ -35,6 +57,8 @@ pub struct AppState<'a> {
     pub rejections: &'a [Rejection],
     /// How far its guard rails are.
     pub rails: Rails,
+    /// How the system behind them is doing.
+    pub work: Work,
     /// The tenant's UUID, once the namespace is live.
     pub tenant_id: Option<&'a str>,
     /// The app's namespace.
@@ -64,12 +88,13 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
     } else {
         Verdict::no("Isolated", "NotAdmitted", "nothing is made for a request that is not admitted")
     };
-    let (deployed, available) = workload(granted, live, suspend);
+    let (deployed, available) = workload(granted && live, granted, suspend, &state.work);
     let mut verdicts = vec![admitted, isolated, deployed, available];
     let ready = match verdicts.iter().find(|verdict| !verdict.holds) {
         Some(missing) => Verdict::no("Ready", &missing.reason, missing.message.clone()),
         None if suspend => Verdict::yes("Ready", "Suspended", "the app is suspended as the request asks; its data is kept"),
-        None => Verdict::yes("Ready", "Ready", "the tenant is live"),
+        None if state.work == Work::Nothing => Verdict::yes("Ready", "Ready", "the tenant is live"),
+        None => Verdict::yes("Ready", "Ready", "the app answers"),
     };
     let stalled = state.rejections.first().map(|first| Verdict::yes("Stalled", first.reason.as_str(), joined(state.rejections)));
     let reconciling = (stalled.is_none() && !ready.holds).then(|| Verdict::yes("Reconciling", &ready.reason, ready.message.clone()));
@@ -99,26 +124,50 @@ pub fn removal_held(request: &MunicipalityApp, message: &str, now: Timestamp) ->
     MunicipalityAppStatus { conditions: merge(&old.conditions, verdicts, request.metadata.generation, now), ..old }
 }
 
-// Nothing is deployed yet by any version of the catalogue: the CRD takes no objects.
-fn workload(granted: bool, live: bool, suspend: bool) -> (Verdict, Verdict) {
-    let say = |type_, reason, message: &str, holds| Verdict { type_, holds, reason: String::from(reason), message: message.into() };
-    match (granted, live, suspend) {
-        (false, ..) => {
-            let message = "nothing is deployed for a request that is not admitted";
-            (say("Deployed", "NotAdmitted", message, false), say("Available", "NotAdmitted", message, false))
+/// `Deployed` and `Available`.
+fn workload(live: bool, granted: bool, suspend: bool, work: &Work) -> (Verdict, Verdict) {
+    let both = |holds, reason: &str, message: &str| {
+        let say = |type_| Verdict { type_, holds, reason: reason.to_string(), message: message.to_string() };
+        (say("Deployed"), say("Available"))
+    };
+    if !granted {
+        return both(false, "NotAdmitted", "nothing is deployed for a request that is not admitted");
+    }
+    if !live {
+        return both(false, "WaitingForIsolation", "the workload waits until the guard rails are live");
+    }
+    match work {
+        Work::Waiting => both(false, "Deploying", "the app's objects are being made"),
+        Work::Refused(message) => both(false, "WriteRefused", &format!("the API server does not take an object of the app: {message}")),
+        Work::Nothing if suspend => both(true, "Suspended", "the app is suspended as the request asks"),
+        Work::Nothing => both(true, "NothingToDeploy", "this version of the system has no objects to deploy"),
+        Work::Made { known, parts, ails } => {
+            let deployed = if *known {
+                Verdict::yes("Deployed", "Deployed", "all objects of the app are live as meant")
+            } else {
+                Verdict::yes("Deployed", "LeftAsItIs", "what runs is left as it is, for what it shall be is not known now")
+            };
+            (deployed, available(suspend, parts, ails.as_deref()))
         }
-        (true, false, _) => {
-            let message = "the workload waits until the guard rails are live";
-            (say("Deployed", "WaitingForIsolation", message, false), say("Available", "WaitingForIsolation", message, false))
-        }
-        (true, true, true) => {
-            let message = "the app is suspended as the request asks";
-            (say("Deployed", "Suspended", message, true), say("Available", "Suspended", message, true))
-        }
-        (true, true, false) => {
-            let message = "this version of the system has no objects to deploy";
-            (say("Deployed", "NothingToDeploy", message, true), say("Available", "NothingToDeploy", message, true))
-        }
+    }
+}
+
+fn available(suspend: bool, parts: &[(Kind, String, Health)], ails: Option<&str>) -> Verdict {
+    let failed = parts.iter().find_map(|(kind, name, health)| match health {
+        Health::Failed(why) => Some(format!("{kind} {name}: {why}")),
+        _ => None,
+    });
+    // A claim often waits for its pod, so the pod is what to speak of.
+    let (claims, others): (Vec<_>, Vec<_>) = parts.iter().partition(|(kind, ..)| *kind == Kind::PersistentVolumeClaim);
+    let coming = others.into_iter().chain(claims).find_map(|(kind, name, health)| match health {
+        Health::Coming(why) => Some(format!("{kind} {name}: {why}")),
+        _ => None,
+    });
+    match (failed.or(coming), ails) {
+        (Some(part), Some(ails)) => Verdict::no("Available", "PodFails", format!("{part}; a pod does not run: {ails}")),
+        (Some(part), None) => Verdict::no("Available", "NotAnswering", part),
+        (None, _) if suspend => Verdict::yes("Available", "Suspended", "the app is suspended as the request asks"),
+        (None, _) => Verdict::yes("Available", "Available", "every part of the app answers"),
     }
 }
 

@@ -74,6 +74,7 @@ pub fn furniture() -> Vec<Value> {
         system("website", "open", &[]),
         system("newsletter", "open", &["mail-relay"]),
         system("poll", "fleeting", &[]),
+        kind("HostedSystem", "everything", serde_yaml::from_str(include_str!("everything.yaml")).unwrap()),
     ]
 }
 

@@ -19,4 +19,5 @@ mod removal;
 mod run;
 mod silence;
 mod survival;
+mod workload;
 mod world;

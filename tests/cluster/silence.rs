@@ -8,7 +8,7 @@ use crate::run::shared;
 use crate::world::World;
 
 /// Waits until the operator has written nothing for a while.
-async fn rest(world: &World) {
+pub async fn rest(world: &World) {
     world
         .until("the operator rests", async || {
             let audit = world.audit();

@@ -285,14 +285,24 @@ pub fn api(client: &Client, kind: &str, namespace: &str) -> Api<DynamicObject> {
 
 fn resource(kind: &str) -> ApiResource {
     let (group, version, plural) = match kind {
-        "Namespace" | "ResourceQuota" | "LimitRange" | "ServiceAccount" | "Secret" | "ConfigMap" | "Pod" | "PersistentVolumeClaim" => {
-            ("", "v1", format!("{}s", kind.to_lowercase()))
-        }
+        "Namespace"
+        | "ResourceQuota"
+        | "LimitRange"
+        | "ServiceAccount"
+        | "Secret"
+        | "ConfigMap"
+        | "Pod"
+        | "PersistentVolumeClaim"
+        | "Service"
+        | "Event" => ("", "v1", format!("{}s", kind.to_lowercase())),
         "NetworkPolicy" => ("networking.k8s.io", "v1", "networkpolicies".into()),
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => {
             ("rbac.authorization.k8s.io", "v1", format!("{}s", kind.to_lowercase()))
         }
-        "Deployment" => ("apps", "v1", "deployments".into()),
+        "Deployment" | "StatefulSet" => ("apps", "v1", format!("{}s", kind.to_lowercase())),
+        "Job" | "CronJob" => ("batch", "v1", format!("{}s", kind.to_lowercase())),
+        "PodDisruptionBudget" => ("policy", "v1", "poddisruptionbudgets".into()),
+        "Ingress" => ("networking.k8s.io", "v1", "ingresses".into()),
         "Lease" => ("coordination.k8s.io", "v1", "leases".into()),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1", "customresourcedefinitions".into()),
         "ValidatingAdmissionPolicy" => ("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies".into()),

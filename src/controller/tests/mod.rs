@@ -40,6 +40,7 @@ fn controller(fence: Fence) -> (Arc<Context>, Record) {
     record.put("/api/v1/namespaces/m", json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "m"}}));
     let client = record.client();
     let ctx = Context {
+        seen_secrets: std::sync::Mutex::default(),
         writer: Writer::new(client.clone(), Gate::new(fence, 4, Duration::from_secs(5))),
         queue: Queue::default(),
         metrics: Metrics::new(),
