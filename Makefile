@@ -39,10 +39,10 @@ bench: ## the figures of docs/performance.md, measured here; some minutes
 	@$(LAB) tools >/dev/null
 	@$(CARGO) bench --locked --bench apps
 
-lab: ## start a control plane that stays; NAME=lab
-	@$(LAB) up --name $(NAME)
+lab: ## start a control plane that stays; NAME=lab; with NODE=1 and as root a node too, on which pods run
+	@$(LAB) up --name $(NAME) $(if $(filter-out 0,$(NODE)),--node)
 
-lab-stop: ## end it; NAME=lab
+lab-stop: ## end it, with its node; NAME=lab
 	@$(LAB) down --name $(NAME)
 
 catalogue: ## build the catalogue's images and write its entries to build/catalogue; needs root on Debian; FRESH=1: newest packages; SOURCE=catalogue

@@ -1,9 +1,10 @@
-//! The lab: a real Kubernetes control plane on one machine, for tests and the demo.
+//! The lab: a real Kubernetes on one machine, for tests and the demo: a control plane, and a node if asked for.
 //!
 //! No image registry and no container engine is needed. The components are built once from Go modules
 //! ([`Binaries::ensure`], about 9 minutes on 2 cores, kept in `~/.cache/kopnams`), then [`Lab::start`] has an API server,
-//! etcd and a controller manager answering in a few seconds, in a folder and on a port of their own. There is no node:
-//! namespaces, quotas, roles, admission and garbage collection are real, pods stay pending.
+//! etcd and a controller manager answering in a few seconds, in a folder and on a port of their own. Without a node
+//! namespaces, quotas, roles, admission and garbage collection are real, pods stay pending. With one ([`LabOptions::node`],
+//! described in [`node`]) pods run too; that needs root on Linux, and there is one at a time on a machine.
 //!
 //! ```no_run
 //! # fn main() -> kopnams_lab::Result<()> {

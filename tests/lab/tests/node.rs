@@ -226,6 +226,12 @@ fn packets_obey_network_policies() {
 
     lab.kubectl_input(["apply", "--namespace", "tukums", "-f", "-"], POLICIES).unwrap();
     eventually("the policies hold", || (!opens("talsi", "stranger", &web, "8080")).then_some(()));
+    // The kubelet is not shut out: a pod with a probe becomes ready.
+    let probed = r#"{"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probed"}, "spec": {"containers": [{"name": "main",
+        "image": "IMAGE", "command": ["httpd", "-f", "-p", "8080", "-h", "/"],
+        "readinessProbe": {"periodSeconds": 1, "httpGet": {"port": 8080, "path": "/bin/busybox"}}}]}}"#;
+    lab.kubectl_input(["apply", "--namespace", "tukums", "-f", "-"], &probed.replace("IMAGE", node.busybox())).unwrap();
+    lab.kubectl(["wait", "--namespace", "tukums", "--for=condition=Ready", "pod/probed", "--timeout=60s"]).unwrap();
     for (namespace, from, to, port, open) in table {
         assert_eq!(opens(namespace, from, to, port), open, "{namespace}/{from} to {to}:{port}");
     }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kopnams_lab::standing::{self, Health, Standing, Up};
-use kopnams_lab::{Binaries, Error, Lab, LabOptions, Network, NodeOptions, StandIn, Tools, node};
+use kopnams_lab::{Binaries, Error, Lab, LabOptions, Network, Node, NodeOptions, StandIn, Tools, node};
 
 /// A Kubernetes control plane on this machine: etcd, API server and controller manager; with `--node` a node on which pods run.
 ///
@@ -78,7 +78,11 @@ enum Action {
         name: Option<String>,
     },
     /// Build everything; print the line that puts kubectl, helm, kubeconform and kube-score on the PATH
-    Tools,
+    Tools {
+        /// Also what a node needs: Debian's packages and its programs
+        #[arg(long)]
+        node: bool,
+    },
     /// Print where the kubeconfig of a lab is
     Kubeconfig {
         #[command(flatten)]
@@ -220,8 +224,11 @@ impl Action {
                 let well = labs.iter().all(|health| health.ended.is_empty());
                 Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
             }
-            Self::Tools => {
+            Self::Tools { node } => {
                 let (kubernetes, tools) = (Binaries::ensure()?, Tools::ensure()?);
+                if node && Node::possible_or_skip("preparing a node")? {
+                    node::prepare()?;
+                }
                 let folders = format!("{}:{}", kubernetes.folder().display(), tools.folder().display());
                 writeln!(out, "export PATH={}:\"$PATH\"", quoted(&folders))?;
                 Ok(ExitCode::SUCCESS)

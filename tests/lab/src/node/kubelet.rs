@@ -1,5 +1,6 @@
 //! kubelet and kube-proxy in the house; the scheduler beside the control plane.
 
+use std::fs;
 use std::path::Path;
 use std::thread::available_parallelism;
 
@@ -24,15 +25,7 @@ pub(crate) fn start(house: &House, folder: &Path, program: &Path, options: &Node
     let node = folder.join("node");
     // Pods resolve names of the cluster alone.
     write(&node.join("resolv.conf"), "")?;
-    for hierarchy in std::fs::read_dir("/sys/fs/cgroup").doing(|| "read /sys/fs/cgroup".to_owned())?.flatten() {
-        // On version 1 one below each hierarchy, on version 2 one at the top.
-        if hierarchy.path().join("cgroup.procs").exists() {
-            make(&hierarchy.path().join(GROUP))?;
-        }
-    }
-    if Path::new("/sys/fs/cgroup/cgroup.procs").exists() {
-        make(&Path::new("/sys/fs/cgroup").join(GROUP))?;
-    }
+    make_groups()?;
     write(&node.join("kubelet.json"), format!("{:#}\n", configuration(folder, options)))?;
     let args = vec![
         format!("--config={}", node.join("kubelet.json").display()),
@@ -43,6 +36,20 @@ pub(crate) fn start(house: &House, folder: &Path, program: &Path, options: &Node
         format!("--node-ip={INSIDE}"),
     ];
     house.component("kubelet", program, &[], &args, guard)
+}
+
+/// The control group of the pods: on version 2 one at the top, on version 1 one in each hierarchy.
+fn make_groups() -> Result<()> {
+    let top = Path::new("/sys/fs/cgroup");
+    if top.join("cgroup.procs").exists() {
+        return make(&top.join(GROUP));
+    }
+    for hierarchy in fs::read_dir(top).doing(|| format!("read {}", top.display()))?.flatten() {
+        if hierarchy.path().join("cgroup.procs").exists() {
+            make(&hierarchy.path().join(GROUP))?;
+        }
+    }
+    Ok(())
 }
 
 fn configuration(folder: &Path, options: &NodeOptions) -> serde_json::Value {
@@ -70,13 +77,12 @@ fn configuration(folder: &Path, options: &NodeOptions) -> serde_json::Value {
         "volumePluginDir": node.join("volume-plugins"),
         // Images cannot be fetched again, so none is ever removed.
         "imageGCHighThresholdPercent": 100,
-        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
+        // Not a share of the disk: the machine's may be large and nearly full, and pods need little.
+        "evictionHard": {"memory.available": "50Mi", "nodefs.available": "100Mi", "imagefs.available": "100Mi"},
         "serializeImagePulls": false,
         "readOnlyPort": 0,
-        // Its own measurements are not taken into account in these seconds: a test waits for less.
-        "nodeStatusUpdateFrequency": "5s",
+        // Changes of secrets and config maps reach their pods sooner than after a minute.
         "syncFrequency": "10s",
-        "shutdownGracePeriod": "0s",
     });
     let mut reserved = serde_json::Map::new();
     if let Some(wanted) = options.cpu_millis {
@@ -94,7 +100,7 @@ fn configuration(folder: &Path, options: &NodeOptions) -> serde_json::Value {
 
 /// The machine's memory.
 fn memory_mib() -> u64 {
-    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
     total.and_then(|line| line.split_whitespace().next()).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() / 1024
 }

@@ -119,6 +119,13 @@ impl Node {
         if !Path::new("/usr/bin/apt-get").exists() && !Path::new("/usr/bin/containerd").exists() {
             return Err("a node needs Debian's packages, or containerd, runc and the CNI plugins where Debian has them".to_owned());
         }
+        let mut unshare = Command::new("unshare");
+        if unshare.args(["--mount", "--net", "--pid", "--fork", "true"]).output().is_ok_and(|output| !output.status.success()) {
+            return Err("a node needs mount, network and process namespaces of its own, and this process may not make them".to_owned());
+        }
+        if rustix::fs::access("/sys/fs/cgroup", rustix::fs::Access::WRITE_OK).is_err() {
+            return Err("a node needs control groups, and /sys/fs/cgroup cannot be written".to_owned());
+        }
         Ok(())
     }
 
@@ -221,6 +228,13 @@ impl Node {
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", &self.folder).env("KUBECONFIG", self.folder.join("kubeconfig"));
         run_command(command.args(args))
     }
+}
+
+/// Installs and builds what the default node needs, unless it is there: about 15 minutes on 2 cores the first time. Starting
+/// a node does this too; a test run does it before, where one sees that it takes long.
+pub fn prepare() -> Result<()> {
+    packages::ensure(Network::Cilium)?;
+    programs::Programs::ensure(Network::Cilium).map(drop)
 }
 
 /// Ends a node that a killed run has left, with everything it made. Returns the folders of what was found; an error if a

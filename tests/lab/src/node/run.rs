@@ -11,7 +11,7 @@ use super::network::{self, Network};
 use super::programs::Programs;
 use super::{Node, NodeOptions, addons, ci, kubelet, packages, runtime};
 use crate::binaries::Binaries;
-use crate::error::{Error, Result};
+use crate::error::{Doing, Error, Result};
 use crate::guard::Guard;
 use crate::options::{Token, random_token};
 use crate::places::make;
@@ -20,6 +20,9 @@ use crate::report::{Report, say};
 
 /// How long the node may take on a busy machine. Cilium compiles its programs in this time.
 const PATIENCE: Duration = Duration::from_mins(4);
+
+/// What a node takes on the disk before anybody's images are imported, and some air.
+const ROOM_MIB: u64 = 1500;
 
 /// What must be there before a node can be started.
 #[derive(Debug)]
@@ -69,6 +72,7 @@ pub(crate) struct Begun {
 impl Begun {
     /// Opens the house, which has the address of the API server, and starts the container runtime in it.
     pub(crate) fn begin(ground: Ground, folder: &Path, lifetime: Lifetime, guard: &mut Guard) -> Result<Self> {
+        enough_room(folder)?;
         guard.watch_node()?;
         let house = House::open(folder, lifetime, guard, &ground.lock)?;
         let containerd = runtime::start(&house, folder, &ground.images.pause.name, guard)?;
@@ -237,6 +241,19 @@ impl NodeRun {
             log: owing.map(Component::last_lines).unwrap_or_default(),
         }
     }
+}
+
+/// On a full disk a node is never ready, and does not say why.
+fn enough_room(folder: &Path) -> Result<()> {
+    let disk = rustix::fs::statvfs(folder).map_err(std::io::Error::from).doing(|| format!("ask for the room in {}", folder.display()))?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize) / (1024 * 1024);
+    if free >= ROOM_MIB {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!(
+        "a node needs {ROOM_MIB} MiB on the disk of {}, which has {free} MiB left: make room, or set TMPDIR to another disk",
+        folder.display()
+    )))
 }
 
 /// Says what is being done if it takes long.
