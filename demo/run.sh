@@ -4,6 +4,7 @@
 #   make demo             everything is ended at the end
 #   KEEP=1 make demo      the lab stays; how to use and end it is printed
 #
+# With root on Debian there is a node too: the operator and three systems of the catalogue really run. NODE=0 leaves it out.
 # KOPNAMS_BIN names a folder that has the programs kopnams and lab already; nothing is built then.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -118,6 +119,16 @@ until_ready() {
     progressed "All $all $what are ready after $(since "$start")."
 }
 
+# Whether pods can run here, and if not, why.
+with_node=yes
+if [ "${NODE:-1}" = 0 ]; then
+    with_node=no why='NODE=0 leaves it out'
+elif [ "$(uname)" != Linux ] || ! command -v apt-get >/dev/null; then
+    with_node=no why='it needs Debian'
+elif [ "$(id -u)" -ne 0 ]; then
+    with_node=no why='it needs root'
+fi
+
 # ---- the demo ----
 
 step "1. Building what is needed, unless it is there."
@@ -136,23 +147,45 @@ tools=$("$bin/lab" tools)
 eval "$tools"
 PATH=$bin:$PATH
 
-step "2. Starting a Kubernetes control plane: etcd, API server, controller manager."
 start=$EPOCHREALTIME
 lab=$bin/lab
-up=$("$lab" up --name "$name")
+if [ "$with_node" = yes ]; then
+    step "2. Starting Kubernetes: etcd, API server, controller manager, and a node with containerd, kubelet, Cilium and an ingress."
+    up=$("$lab" up --name "$name" --node)
+else
+    step "2. Starting a Kubernetes control plane: etcd, API server, controller manager."
+    say "  THERE IS NO NODE HERE ($why): requests are decided and tenants made, but no system runs."
+    up=$("$lab" up --name "$name")
+fi
 eval "$up"
 say "  $(kubectl version --output json | sed -n 's/.*"gitVersion": "\(.*\)".*/Kubernetes \1/p' | tail -1) answers after $(since "$start")."
 
 step "3. Installing the operator with Helm: definitions, rights, deployment."
-helm install kopnams charts/kopnams --namespace $system --create-namespace >"$work/helm.log" 2>&1 || fail "$(cat "$work/helm.log")"
-# The lab has no node. The stand-in runs the operator's pods as processes, each as the chart's own ServiceAccount.
-setsid "$lab" node --name "$name" --program "$bin/kopnams" >"$work/node.log" 2>&1 </dev/null &
-node=$!
+values=()
+if [ "$with_node" = yes ]; then
+    image=$(kopnams-images program "$bin/kopnams" --out "$work/kopnams")
+    "$lab" import --name "$name" "$work/kopnams" >/dev/null
+    # The lab's API server has a port of its own, which the operator's network policy must know.
+    server=$(kubectl config view --output 'jsonpath={.clusters[0].cluster.server}')
+    values=(--set "image.digest=${image#*@}" --set "networkPolicy.apiServer.ports={443,${server##*:}}")
+fi
+helm install kopnams charts/kopnams --namespace $system --create-namespace ${values[@]+"${values[@]}"} >"$work/helm.log" 2>&1 || fail "$(cat "$work/helm.log")"
+if [ "$with_node" = no ]; then
+    # The stand-in runs the operator's pods as processes, each as the chart's own ServiceAccount.
+    setsid "$lab" node --name "$name" --program "$bin/kopnams" >"$work/node.log" 2>&1 </dev/null &
+    node=$!
+fi
+touch "$work/node.log"
 kubectl --namespace $system rollout status deployment/kopnams --timeout=60s >"$work/rollout.log" 2>&1 || fail "$(cat "$work/rollout.log" "$work/node.log")"
 say "  Two replicas run, with the rights that the chart gives them and no others."
 
 step "4. Registering the municipalities, the data classes and the catalogue (examples/platform)."
 kubectl apply --recursive --filename examples/platform >/dev/null
+if [ "$with_node" = yes ]; then
+    # The ingress of this lab is Traefik.
+    kubectl patch platform platform --type merge --patch \
+        '{"spec": {"ingress": {"className": "traefik", "from": [{"namespace": "ingress", "podLabels": {"app": "traefik"}}]}}}' >/dev/null
+fi
 towns=$(find examples/platform/municipalities -name '*.yaml' | wc -l)
 until_ready municipalities "$towns" municipalities
 kubectl get municipalities --output custom-columns='SLUG:.metadata.name,TITLE:.spec.title.lv,CPU:.spec.allotment.cpu,MEMORY:.spec.allotment.memory,STORAGE:.spec.allotment.storage,READY:.status.conditions[?(@.type=="Ready")].status,REASON:.status.conditions[?(@.type=="Ready")].reason' >"$work/towns"
@@ -219,6 +252,40 @@ kopnams plan examples/platform examples/requests demo/one-more.yaml --live "$wor
 awk -v RS= -v town="$town" '$1 == town {print $0 "\n\n..."}' "$work/plan" | table
 tail -n 1 "$work/plan" | table
 
+if [ "$with_node" = yes ]; then
+    step "10. Systems that run: a website, the service management of customer service centres, and e-service user support."
+    say "  Building their images from Debian packages (catalogue/images), unless they are there; the first time some minutes."
+    kopnams-images catalogue --out "$work/catalogue" 2>"$work/images.log" >/dev/null || fail "$(tail -n 20 "$work/images.log")"
+    "$lab" import --name "$name" "$work"/catalogue/images/*/ >/dev/null
+    for entry in "$work"/catalogue/*.yaml; do
+        kubectl apply --filename "$entry" >/dev/null
+    done
+    start=$EPOCHREALTIME
+    kubectl apply --filename demo/running.yaml >/dev/null
+    deadline=$((SECONDS + 300))
+    said_at=$SECONDS
+    while read -r town_of app_of host path; do
+        while
+            # Ready of the system that was asked for, and not of what the request asked for before.
+            state=$(kubectl get municipalityapp "$app_of" --namespace "$town_of" --output 'jsonpath={.status.conditions[?(@.type=="Available")].reason}')
+            code=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 10 --header "Host: $host" "http://198.18.213.2$path" || true)
+            [ "$state" != Available ] || [ "$code" != 200 ]
+        do
+            progress "$host: ${state:-asked}, answers $code, $(since "$start")"
+            if [ "$SECONDS" -gt "$deadline" ]; then
+                fail "$(kubectl get municipalityapp "$app_of" --namespace "$town_of" --output 'jsonpath={.status.conditions[?(@.type=="Ready")].message}')"
+            fi
+            sleep 0.5
+        done
+        progressed "http://$host$path answers $code, $(since "$start") after the requests were applied."
+    done <<'SYSTEMS'
+kuldigas-novads vietne vietne.kuldiga.example.lv /
+ventspils pakalpojumi kac.ventspils.example.lv /NoAuth/Login.html
+ventspils e-atbalsts atbalsts.ventspils.example.lv /NoAuth/palidziba.html
+SYSTEMS
+    kubectl get pods --namespace ventspils--pakalpojumi | table
+fi
+
 step "The demo took $(since "$began")."
 if [ -n "${KEEP:-}" ] && [ "$KEEP" != 0 ]; then
     kept=yes
@@ -227,6 +294,9 @@ if [ -n "${KEEP:-}" ] && [ "$KEEP" != 0 ]; then
     say "  $tools"
     say "  export KUBECONFIG=$KUBECONFIG"
     say "  kubectl get municipalityapps --all-namespaces"
+    if [ "$with_node" = yes ]; then
+        say "  curl --header 'Host: vietne.kuldiga.example.lv' http://198.18.213.2/"
+    fi
     say
     say "To end it, the operator included:"
     say

@@ -1,5 +1,6 @@
 //! `kopnams-images`: builds the images of the catalogue and writes its entries with their digests.
 
+mod program;
 mod recipe;
 
 use anyhow::{Context, Result};
@@ -21,6 +22,7 @@ Examples:
   kopnams-images catalogue --fresh                the same with the newest packages
   kopnams-images catalogue --entry timekla-vietne  one entry and the images that it names
   kopnams-images recipe catalogue/images/notice   one image; prints its name with the digest
+  kopnams-images program target/release/kopnams --out build/kopnams   the operator itself
 
 A recipe is a folder with a recipe.yaml; docs/catalogue.md says what can stand in it. Needs root on Debian."
 )]
@@ -49,6 +51,14 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         entry: Vec<String>,
     },
+    /// Make an image of a program and the libraries that it is linked with, and print its name with the digest
+    Program {
+        /// The program
+        program: PathBuf,
+        /// Where the image is written, as an OCI layout
+        #[arg(long, value_name = "FOLDER")]
+        out: PathBuf,
+    },
     /// Build one image and print its name with the digest
     Recipe {
         /// The recipe's folder
@@ -71,12 +81,17 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<()> {
     let began = Instant::now();
+    if let Command::Program { program, out } = &arguments.command {
+        println!("{}", program::build(program, out)?.reference);
+        return Ok(());
+    }
     let cache = match arguments.cache {
         Some(folder) => folder,
         None => usual_cache()?,
     };
     let builder = Builder::new(cache, arguments.fresh)?;
     match arguments.command {
+        Command::Program { .. } => {}
         Command::Recipe { folder, out } => {
             let folder = fs::canonicalize(&folder).with_context(|| format!("cannot find the recipe {}", folder.display()))?;
             let recipe = recipe::Recipe::read(&folder)?;
