@@ -63,12 +63,10 @@ pub fn of(kind: Kind, generation: Option<i64>, object: &Value) -> Health {
             (_, Some(failure), _) => Health::Failed(format!("the job failed: {}", said(failure))),
             _ => Health::Coming("the job is not done yet".into()),
         },
-        Kind::PersistentVolumeClaim => match status.and_then(|s| s.get("phase")).and_then(Value::as_str) {
-            Some("Bound") => Health::Good,
-            Some("Lost") => Health::Failed("its volume is lost".into()),
-            // Most classes make a volume when the first pod asks for it, and the pod says what is wrong.
-            _ => Health::Coming("it has no volume yet".into()),
-        },
+        // Most classes make a volume when the first pod asks for it, and a pod that waits for one says so itself.
+        Kind::PersistentVolumeClaim if status.and_then(|s| s.get("phase")).is_some_and(|phase| phase == "Lost") => {
+            Health::Failed("its volume is lost".into())
+        }
         _ => Health::Good,
     }
 }

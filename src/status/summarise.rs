@@ -157,9 +157,7 @@ fn available(suspend: bool, parts: &[(Kind, String, Health)], ails: Option<&str>
         Health::Failed(why) => Some(format!("{kind} {name}: {why}")),
         _ => None,
     });
-    // A claim often waits for its pod, so the pod is what to speak of.
-    let (claims, others): (Vec<_>, Vec<_>) = parts.iter().partition(|(kind, ..)| *kind == Kind::PersistentVolumeClaim);
-    let coming = others.into_iter().chain(claims).find_map(|(kind, name, health)| match health {
+    let coming = parts.iter().find_map(|(kind, name, health)| match health {
         Health::Coming(why) => Some(format!("{kind} {name}: {why}")),
         _ => None,
     });

@@ -32,7 +32,11 @@ pub struct World {
 impl World {
     /// Starts a lab and installs the chart; the operator does not run yet and there are no objects of kopnams.
     pub async fn start() -> Self {
-        let lab = Lab::start(LabOptions { audit: Some(AuditPolicy::Metadata), ..LabOptions::default() }).unwrap();
+        Self::start_on(Lab::start(LabOptions { audit: Some(AuditPolicy::Metadata), ..LabOptions::default() }).unwrap()).await
+    }
+
+    /// The same on a lab that runs.
+    pub async fn start_on(lab: Lab) -> Self {
         let admin = client(lab.kubeconfig(), |_| {}).await;
         let mut world = Self { lab, admin, operator: Mutex::default(), operator_config: PathBuf::new() };
         world.install();
