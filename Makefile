@@ -8,6 +8,8 @@ CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
 NAME ?= lab
 ROUNDS ?= 10
+# A node and the catalogue's images need it.
+ROOT_ON_DEBIAN := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 # Where a program kopnams-images is on the PATH, it is used as it is.
 IMAGES = $(if $(shell command -v kopnams-images),kopnams-images,$(CARGO) run --quiet --locked --package kopnams-images --bin kopnams-images --)
 SOURCE ?= catalogue
@@ -21,8 +23,8 @@ demo: ## a control plane, 43 municipalities, their requests, and what becomes of
 
 test: ## all tests; the first time Kubernetes, the node's programs and the images are built, about three quarters of an hour
 	@echo "== Building the lab's Kubernetes and tools, unless they are in the cache"
-	@$(LAB) tools >/dev/null
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	@$(LAB) tools $(if $(ROOT_ON_DEBIAN),--node) >/dev/null
+	@if [ -n "$(ROOT_ON_DEBIAN)" ]; then \
 	    echo "== Building the catalogue's images, unless they are in the cache"; \
 	    $(MAKE) --no-print-directory catalogue; \
 	elif [ "$${CI:-}" = true ]; then \
