@@ -152,7 +152,7 @@ impl Writer {
         let Some(live) = self.gate.pass(api.get_opt(name)).await? else {
             return self.post(api, wanted).await;
         };
-        if kind == Kind::Job {
+        if kind == Kind::Job && !crate::template::defaults::same_job(&live.data, &wanted.data) {
             let uid = live.metadata.uid.as_deref().and_then(|uid| Uuid::parse_str(uid).ok()).unwrap_or_default();
             self.remove(api.clone(), name, uid).await?;
             return self.post(api, wanted).await;
@@ -169,6 +169,12 @@ impl Writer {
             }
         };
         match kind {
+            // Paused or resumed: the rest cannot be changed, and is the same.
+            Kind::Job => {
+                let suspend = wanted.data.pointer("/spec/suspend").cloned().unwrap_or_default();
+                next.data = live.data.clone();
+                next.data["spec"]["suspend"] = suspend;
+            }
             Kind::Service => keep(&["clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy"]),
             Kind::PersistentVolumeClaim => keep(&["volumeName", "storageClassName"]),
             _ => {}

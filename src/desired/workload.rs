@@ -6,6 +6,7 @@ use crate::request::app::Grant;
 use crate::request::names::SETTINGS;
 use crate::request::platform::PlatformSpec;
 use crate::request::system::Route;
+use crate::template::defaults::fill;
 use crate::template::place::pod_spec;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::core::{DynamicObject, TypeMeta};
@@ -46,7 +47,14 @@ pub fn of_app(owner: Owner<'_>, grant: &Grant, workload: Workload<'_>, settings:
     };
     let mut objects: Vec<Object> = workload.objects.iter().map(make).collect();
     if let (Some(route), Some(host)) = (workload.route, &grant.hostname) {
-        objects.push(ingress(owner, route, host, settings));
+        match settings.notice.as_ref().filter(|_| workload.paused) {
+            Some(image) => {
+                objects.extend(notice(image).into_iter().map(|(kind, object)| one(owner, kind, object, false)));
+                let route = Route { service: NOTICE.into(), port: IntOrString::Int(80) };
+                objects.push(ingress(owner, &route, host, settings));
+            }
+            None => objects.push(ingress(owner, route, host, settings)),
+        }
     }
     objects.sort_by_key(|object| rank(object.kind()));
     objects
@@ -86,7 +94,8 @@ fn one(owner: Owner<'_>, kind: Kind, mut object: Value, paused: bool) -> Object 
 
 /// Marks a pod template with the settings that it uses, so that pods are made anew when a request changes them.
 fn mark_settings(kind: Kind, object: &mut Value, all: &[(Kind, Value)]) {
-    let Some(path) = pod_spec(kind) else { return };
+    // A job is done once; other settings do not make it another job.
+    let Some(path) = pod_spec(kind).filter(|_| kind != Kind::Job) else { return };
     let used = object.pointer(&format!("/{}", path.join("/"))).map(settings_of).unwrap_or_default();
     let settings = all.iter().filter(|(kind, settings)| *kind == Kind::ConfigMap && used.contains(crate::template::name(settings)));
     let data: Map<String, Value> = settings
@@ -123,6 +132,41 @@ fn label(template: Option<&mut Value>, owner: Owner<'_>) {
     {
         labels.extend(owner.labels().into_iter().map(|(key, value)| (key, Value::String(value))));
     }
+}
+
+/// Name of what stands in the place of a suspended app.
+const NOTICE: &str = "kopnams-notice";
+
+/// One small pod with the notice page, and the way to it.
+fn notice(image: &str) -> [(Kind, Value); 2] {
+    let labels = json!({"app": NOTICE});
+    let amounts = |cpu: &str| json!({"cpu": cpu, "memory": "32Mi"});
+    let container = json!({
+        "name": "notice",
+        "image": image,
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "readinessProbe": {"httpGet": {"path": "/healthz", "port": "http"}, "periodSeconds": 5},
+        "resources": {"requests": amounts("10m"), "limits": amounts("100m")},
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],
+    });
+    let pod = json!({"containers": [container], "volumes": [{"name": "tmp", "emptyDir": {"sizeLimit": "16Mi"}}]});
+    let deployment = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": NOTICE},
+        "spec": {"strategy": {"type": "Recreate"}, "selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+    });
+    let service = json!({
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": NOTICE},
+        "spec": {"selector": labels, "ports": [{"name": "http", "port": 80, "targetPort": "http"}]},
+    });
+    let mut both = [(Kind::Deployment, deployment), (Kind::Service, service)];
+    for (kind, object) in &mut both {
+        fill(*kind, object);
+    }
+    both
 }
 
 /// The route from the claimed host name to the app.

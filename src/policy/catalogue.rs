@@ -10,6 +10,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
+/// Longest parameters of a request, as JSON, in bytes.
+const PARAMETERS_MOST: usize = 64 * 1024;
+
 /// A catalogue entry that was read once for many requests.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -109,6 +112,12 @@ impl Entry {
     pub fn check_parameters(&self, parameters: &Value) -> Vec<Rejection> {
         let empty = Value::Object(serde_json::Map::new());
         let given = if parameters.is_null() { &empty } else { parameters };
+        let length = given.to_string().len();
+        if length > PARAMETERS_MOST {
+            let message =
+                format!("the parameters are {} KiB long; at most {} KiB are taken", length.div_ceil(1024), PARAMETERS_MOST / 1024);
+            return vec![Rejection::new(Reason::ParametersInvalid, "/spec/parameters", message)];
+        }
         let Ok(validator) = &self.validator else {
             return Vec::new();
         };

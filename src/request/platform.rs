@@ -46,6 +46,13 @@ pub struct PlatformSpec {
     /// The brake on removals: a mistake must not remove many municipalities' apps at once.
     #[serde(default)]
     pub removal_brake: RemovalBrake,
+    /// The image, by digest, of the page that stands in the place of a suspended app; it serves HTTP on port 8080 and says at
+    /// /healthz that it is well. Without one the ingress answers that nobody is there. The catalogue builds one, named notice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 512))]
+    #[x_kube(validation = Rule::new("self.matches('^[^@]+@sha256:[0-9a-f]{64}$')")
+        .message("ImageNotPinned: the image is not named by its digest; write registry/name@sha256:... so that what was tried is what runs"))]
+    pub notice: Option<String>,
 }
 
 /// The ingress controller of the platform.
@@ -163,6 +170,7 @@ impl Default for PlatformSpec {
             egress: BTreeMap::new(),
             reserved_slugs: Vec::new(),
             removal_brake: RemovalBrake::default(),
+            notice: None,
         }
     }
 }

@@ -245,6 +245,17 @@ fn shed(object: &mut Value) {
     }
 }
 
+/// Whether two jobs are the same but for being paused.
+#[must_use]
+pub fn same_job(one: &Value, other: &Value) -> bool {
+    let unpaused = |job: &Value| {
+        let mut owned = owned(Kind::Job, job);
+        owned["suspend"] = json!(false);
+        owned
+    };
+    unpaused(one) == unpaused(other)
+}
+
 /// The part of an object that the operator decides, without what the cluster itself fills in.
 #[must_use]
 pub fn owned(kind: Kind, object: &Value) -> Value {

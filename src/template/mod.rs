@@ -33,6 +33,9 @@ pub struct Template {
     pub route: Option<Route>,
 }
 
+/// How many objects of one kind an entry may have: half of what the quota of objects allows, so that a roll-out fits.
+const MOST_OF_A_KIND: usize = 10;
+
 #[derive(Debug)]
 struct Piece {
     kind: Kind,
@@ -89,6 +92,15 @@ impl Template {
                 Err(problems) => found.extend(problems),
             }
         }
+        for (kind, _) in shape::KINDS {
+            let count = pieces.iter().filter(|piece| piece.kind == kind).count();
+            if count > MOST_OF_A_KIND {
+                let message = format!(
+                    "there are {count} objects of kind {kind}, and a tenant's quota has room for {MOST_OF_A_KIND}; put some together"
+                );
+                found.push(Rejection::new(Reason::ObjectNotAllowed, format!("{at}/objects"), message));
+            }
+        }
         let images = json!(version.images);
         let template = Self { pieces, images, parameters, secrets: version.secrets.clone(), route: version.route.clone() };
         if found.is_empty() {
@@ -105,6 +117,9 @@ impl Template {
 
     /// The objects for an app, each with its kind, in the order of the entry.
     pub fn render(&self, app: For<'_>) -> Result<Vec<(Kind, Value)>, String> {
+        if self.pieces.is_empty() {
+            return Ok(Vec::new());
+        }
         let context = expression::context(&self.variables(app));
         let mut objects = Vec::with_capacity(self.pieces.len());
         for piece in &self.pieces {

@@ -56,7 +56,8 @@ const STATEFUL_SET: [&str; 9] = [
     "spec/volumeClaimTemplates/*/metadata/name",
     "spec/volumeClaimTemplates/*/metadata/labels/*",
 ];
-const JOB: [&str; 5] = ["backoffLimit", "completions", "parallelism", "activeDeadlineSeconds", "ttlSecondsAfterFinished"];
+// No ttlSecondsAfterFinished: a job that goes away by itself would be made and run again.
+const JOB: [&str; 4] = ["backoffLimit", "completions", "parallelism", "activeDeadlineSeconds"];
 const CRON_JOB: [&str; 6] = [
     "spec/schedule",
     "spec/timeZone",
@@ -224,7 +225,7 @@ fn wrong(path: &[String], value: &Value) -> Option<String> {
             must(*value == true, "readOnlyRootFilesystem", "true, with an emptyDir for what the program writes")
         }
         [.., "securityContext", "allowPrivilegeEscalation"] => must(*value == false, "allowPrivilegeEscalation", "false"),
-        [.., "securityContext", "runAsUser" | "runAsGroup" | "fsGroup"] => must(
+        [.., "securityContext", "runAsUser" | "runAsGroup" | "fsGroup"] | [.., "supplementalGroups", _] => must(
             value.as_u64().is_some_and(|id| id > 0),
             words.last().copied().unwrap_or_default(),
             "a number above 0: nothing runs as root",

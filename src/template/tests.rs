@@ -116,6 +116,15 @@ fn kinds_fields_and_values_outside_the_list_are_refused_with_their_path() {
         (deployment("securityContext: {capabilities: {add: [NET_ADMIN]}},", ""), "/capabilities/add/0", "leave it out"),
         (deployment("ports: [{containerPort: 80, hostPort: 80}],", ""), "/ports/0/hostPort", "no part of the node"),
         (deployment("envFrom: [{secretRef: {name: a}}],", ""), "/envFrom/0/secretRef/name", "leave it out"),
+        (deployment("", "securityContext: {supplementalGroups: [0]},"), "/securityContext/supplementalGroups/0", "nothing runs as root"),
+        (
+            format!(
+                "[{}]",
+                (0..11).map(|n| format!("{{apiVersion: v1, kind: ConfigMap, metadata: {{name: c{n}}}}}")).collect::<Vec<_>>().join(", ")
+            ),
+            "/objects",
+            "11 objects of kind ConfigMap",
+        ),
         ("[{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: NodePort}}]".into(), "/spec/type", "must be ClusterIP"),
     ];
     for (objects, path, words) in cases {

@@ -39,9 +39,12 @@ fn every_kind_is_made_once_and_stays_as_it_was_meant() {
     shared("every kind", async |world| {
         world.settle("viss").await;
         world.apply(&everything("viss")).await;
-        let app = deployed(world, "viss", "viss").await;
-        assert_eq!(condition(&app, "Available").0, "False", "nothing runs without a node");
-        assert!(message(&app, "Available").contains("not all of its pods answer yet"), "{}", message(&app, "Available"));
+        deployed(world, "viss", "viss").await;
+        // Nothing runs without a node.
+        let waits = |app: &Value| {
+            condition(app, "Available") == ("False", "NotAnswering") && message(app, "Available").contains("not all of its pods answer yet")
+        };
+        world.see("MunicipalityApp", "viss", "viss", "waiting for its pods", waits).await;
         rest(world).await;
 
         let space = "viss--viss";
@@ -190,6 +193,7 @@ fn suspended_it_stands_still_and_resumed_it_is_as_before() {
         world.apply(&everything("miegs")).await;
         deployed(world, "miegs", "viss").await;
         let space = "miegs--viss";
+        let job = text(&world.get("Job", space, "once").await.unwrap(), "/metadata/uid").to_string();
         let mut request = everything("miegs");
         request["spec"]["suspend"] = true.into();
         world.apply(&request).await;
@@ -197,9 +201,12 @@ fn suspended_it_stands_still_and_resumed_it_is_as_before() {
             world.see(kind, space, name, "no pods", |object| object["spec"]["replicas"] == 0).await;
         }
         world.see("CronJob", space, "nightly", "paused", |object| object["spec"]["suspend"] == true).await;
+        world.see("Job", space, "once", "paused", |object| object["spec"]["suspend"] == true).await;
         request["spec"]["suspend"] = false.into();
         world.apply(&request).await;
         world.see("Deployment", space, "web", "as before", |object| object["spec"]["replicas"] == 1).await;
         world.see("CronJob", space, "nightly", "as before", |object| object["spec"]["suspend"] == false).await;
+        let resumed = world.see("Job", space, "once", "as before", |object| object["spec"]["suspend"] == false).await;
+        assert_eq!(text(&resumed, "/metadata/uid"), job, "the same job, which is not run twice");
     });
 }

@@ -50,12 +50,12 @@ impl House {
         let options = LabOptions { audit: Some(AuditPolicy::Metadata), node: Some(NodeOptions::default()), ..LabOptions::default() };
         let lab = Lab::start(options).unwrap();
         let node = lab.node().unwrap().clone();
-        import_images(&node);
+        let images = import_images(&node);
         let world = World::start_on(lab).await;
         for object in documents(Path::new("examples/platform/10-dataclasses.yaml")) {
             world.apply(&object).await;
         }
-        world.apply(&platform()).await;
+        world.apply(&platform(&images)).await;
         for slug in TOWNS {
             for object in documents(&Path::new("examples/platform/municipalities").join(format!("{slug}.yaml"))) {
                 world.apply(&object).await;
@@ -144,13 +144,15 @@ pub fn website(slug: &str, name: &str, host: &str, title: &str) -> Value {
 }
 
 /// The platform as the lab's node is: its ingress and its DNS.
-fn platform() -> Value {
+fn platform(images: &[Value]) -> Value {
+    let notice = images.iter().find(|image| image["recipe"] == "notice").map(|image| image["reference"].clone());
     json!({
         "apiVersion": "kopnams.lv/v1alpha1", "kind": "Platform", "metadata": {"name": "platform"},
         "spec": {
             "ingress": {"className": "traefik", "from": [{"namespace": "ingress", "podLabels": {"app": "traefik"}}]},
             "dns": [{"namespace": "kube-system", "podLabels": {"k8s-app": "kube-dns"}}],
             "egress": {"mail-relay": [{"cidr": "192.0.2.25/32", "ports": [25]}]},
+            "notice": notice,
         },
     })
 }
@@ -163,13 +165,14 @@ fn documents(file: &Path) -> Vec<Value> {
         .collect()
 }
 
-fn import_images(node: &Node) {
+fn import_images(node: &Node) -> Vec<Value> {
     let list = std::fs::read_to_string("build/catalogue/images.json").expect("build/catalogue/images.json: run `make catalogue` first");
     let images: Vec<Value> = serde_json::from_str(&list).unwrap();
-    for image in images {
-        let imported = node.import(&Path::new("build/catalogue").join(text(&image, "/layout"))).unwrap();
-        assert_eq!(imported, text(&image, "/reference"), "the node has what the entry names");
+    for image in &images {
+        let imported = node.import(&Path::new("build/catalogue").join(text(image, "/layout"))).unwrap();
+        assert_eq!(imported, text(image, "/reference"), "the node has what the entry names");
     }
+    images
 }
 
 /// Past the test harness, which would hide it.

@@ -63,16 +63,20 @@ fn files_outlive_a_changed_title_a_pause_and_a_removal() {
         request["spec"]["suspend"] = true.into();
         house.world.apply(&request).await;
         house.world.see("MunicipalityApp", slug, "vietne", "suspended", |app| condition(app, "Ready") == ("True", "Suspended")).await;
+        let notice = house.page(host, "/zinas.html", 503).await;
+        assert!(notice.contains("Pakalpojums ir apturēts") && notice.contains("lang=\"en\""), "{notice}");
         house
             .world
-            .until("no pod is left", async || {
+            .until("nothing but the notice runs", async || {
                 let pods = house.world.list("Pod", space).await;
-                if pods.is_empty() { Ok(()) } else { Err(format!("{} pods", pods.len())) }
+                let names: Vec<&str> = pods.iter().map(|pod| text(pod, "/metadata/labels/app")).collect();
+                if names == ["kopnams-notice"] { Ok(()) } else { Err(format!("{names:?}")) }
             })
             .await;
         request["spec"]["suspend"] = false.into();
         house.open(&request).await;
         assert_eq!(house.page(host, "/zinas.html", 200).await, "<p>Jaunumi</p>");
+        house.world.gone("Deployment", space, "kopnams-notice").await;
 
         let claim = text(&house.world.get("PersistentVolumeClaim", space, "files").await.unwrap(), "/metadata/uid").to_string();
         house.world.delete("MunicipalityApp", slug, "vietne").await;
