@@ -133,12 +133,14 @@ impl Entry {
     }
 }
 
-/// The revision of a version: a hash of its objects, so that an edit shows.
+/// The revision of a version: a hash of its objects and of what fills them, so that an edit shows.
 #[must_use]
-pub fn revision(version: &Version) -> String {
+pub fn revision(entry: &HostedSystemSpec, version: &Version) -> String {
     // The map of a JSON value is sorted, so this text is canonical.
     let parts = serde_json::json!({
         "objects": version.objects, "images": version.images, "secrets": version.secrets, "route": version.route,
+        // A new default of a parameter changes what runs.
+        "parameters": entry.parameters,
     });
     let canonical = parts.to_string();
     hex::encode(&Sha256::digest(canonical.as_bytes())[..6])

@@ -75,7 +75,7 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
     let chosen = choose(ask.spec, register).map_err(|more| found.extend(more)).ok();
     let grant = chosen.and_then(|(system, version, size, class)| {
         found.extend(requirements(ask.spec, class));
-        let revision = catalogue::revision(version);
+        let revision = catalogue::revision(system, version);
         let since = ask.standing.map_or_else(|| now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), |g| g.since.clone());
         let size = granted_size(size).map_err(|problem| found.push(problem)).ok()?;
         if let Some((_, template)) = register.system(&ask.spec.system).and_then(|entry| entry.template(&version.name)) {

@@ -174,9 +174,10 @@ impl Register {
     /// was granted, so that nobody knows what shall run.
     #[must_use]
     pub fn render(&self, key: &AppKey, grant: &Grant, parameters: &serde_json::Value) -> Option<Rendered> {
-        let (version, template) = self.system(&grant.system)?.template(&grant.version)?;
+        let entry = self.system(&grant.system)?;
+        let (version, template) = entry.template(&grant.version)?;
         let municipality = self.municipality(&key.municipality)?;
-        if catalogue::revision(version) != grant.revision {
+        if catalogue::revision(&entry.spec, version) != grant.revision {
             return None;
         }
         let app = For {

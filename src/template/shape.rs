@@ -230,6 +230,7 @@ fn wrong(path: &[String], value: &Value) -> Option<String> {
             words.last().copied().unwrap_or_default(),
             "a number above 0: nothing runs as root",
         ),
+        [.., "capabilities", "drop", _] => must(*value == "ALL", "capabilities.drop", "[ALL]"),
         [.., "seccompProfile", "type"] => must(*value == "RuntimeDefault", "seccompProfile.type", "RuntimeDefault"),
         ["spec", "type"] => must(*value == "ClusterIP", "type", "ClusterIP: apps are reached through route"),
         ["spec", "clusterIP"] => must(*value == "None", "clusterIP", "None, for a headless service"),

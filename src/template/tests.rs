@@ -113,6 +113,7 @@ fn kinds_fields_and_values_outside_the_list_are_refused_with_their_path() {
         (deployment("securityContext: {privileged: true},", ""), "/securityContext/privileged", "no part of the node"),
         (deployment("securityContext: {readOnlyRootFilesystem: false},", ""), "/readOnlyRootFilesystem", "must be true"),
         (deployment("securityContext: {runAsUser: 0},", ""), "/runAsUser", "nothing runs as root"),
+        (deployment("securityContext: {capabilities: {drop: [NET_RAW]}},", ""), "/capabilities/drop/0", "must be [ALL]"),
         (deployment("securityContext: {capabilities: {add: [NET_ADMIN]}},", ""), "/capabilities/add/0", "leave it out"),
         (deployment("ports: [{containerPort: 80, hostPort: 80}],", ""), "/ports/0/hostPort", "no part of the node"),
         (deployment("envFrom: [{secretRef: {name: a}}],", ""), "/envFrom/0/secretRef/name", "leave it out"),

@@ -57,6 +57,7 @@ fn every_kind_is_made_once_and_stays_as_it_was_meant() {
             "Deployment/web",
             "Ingress/route",
             "Job/once",
+            "PersistentVolumeClaim/data-database-0",
             "PersistentVolumeClaim/files",
             "PodDisruptionBudget/web",
             "Service/database",

@@ -50,7 +50,7 @@ impl House {
         let options = LabOptions { audit: Some(AuditPolicy::Metadata), node: Some(NodeOptions::default()), ..LabOptions::default() };
         let lab = Lab::start(options).unwrap();
         let node = lab.node().unwrap().clone();
-        let images = import_images(&node);
+        let images = import_images(&node, Path::new("build/catalogue"));
         let world = World::start_on(lab).await;
         for object in documents(Path::new("examples/platform/10-dataclasses.yaml")) {
             world.apply(&object).await;
@@ -157,7 +157,8 @@ fn platform(images: &[Value]) -> Value {
     })
 }
 
-fn documents(file: &Path) -> Vec<Value> {
+/// The documents of a YAML file.
+pub fn documents(file: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     serde_yaml::Deserializer::from_str(&text)
         .map(|document| Value::deserialize(document).unwrap())
@@ -165,11 +166,13 @@ fn documents(file: &Path) -> Vec<Value> {
         .collect()
 }
 
-fn import_images(node: &Node) -> Vec<Value> {
-    let list = std::fs::read_to_string("build/catalogue/images.json").expect("build/catalogue/images.json: run `make catalogue` first");
+/// Gives the node the images of a built catalogue; the list of them.
+pub fn import_images(node: &Node, catalogue: &Path) -> Vec<Value> {
+    let file = catalogue.join("images.json");
+    let list = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}; run `make catalogue` first", file.display()));
     let images: Vec<Value> = serde_json::from_str(&list).unwrap();
     for image in &images {
-        let imported = node.import(&Path::new("build/catalogue").join(text(image, "/layout"))).unwrap();
+        let imported = node.import(&catalogue.join(text(image, "/layout"))).unwrap();
         assert_eq!(imported, text(image, "/reference"), "the node has what the entry names");
     }
     images

@@ -19,6 +19,7 @@ mod operator;
 #[allow(dead_code)]
 mod world;
 
+mod guide;
 mod house;
 mod isolation;
 mod tracker;
