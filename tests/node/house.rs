@@ -104,9 +104,9 @@ impl House {
     pub fn call(&self, host: &str, user: &str, password: &str, method: &str, path: &str, body: &str) -> (u16, String) {
         let quoted = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let config = format!(
-            "url = \"http://{host}{path}\"\nuser = \"{user}:{}\"\nrequest = \"{method}\"\nheader = \"Content-Type: application/json\"\n\
+            "url = \"http://{host}{path}\"\n{}request = \"{method}\"\nheader = \"Content-Type: application/json\"\nheader = \"Accept-Language: lv\"\n\
              connect-to = \"{host}:80:{}:80\"\nsilent\nshow-error\nglobooff\nmax-time = 60\nwrite-out = \"\\n%{{http_code}}\"\n{}",
-            quoted(password),
+            if user.is_empty() { String::new() } else { format!("user = \"{user}:{}\"\n", quoted(password)) },
             self.node.ingress_address(),
             if body.is_empty() { String::new() } else { format!("data-binary = \"{}\"\n", quoted(body)) },
         );
