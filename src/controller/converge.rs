@@ -80,13 +80,11 @@ pub async fn converge(ctx: &Context, space: Space<'_>) -> Outcome {
         let fresh = todo.guards.iter().any(|step| step.kind() == Kind::RoleBinding);
         let (municipality, app) = crate::live::deed::owner_by_name(space.name);
         let owner = Owner { namespace: space.name, municipality, app, tenant_id: &tenant_id };
-        refused = deploy(ctx, owner, &space, &guarded.workload, fresh).await.err();
+        refused = deploy(ctx, owner, &space, &guarded, fresh).await.err();
     }
     let left = compare();
     let work = work(ctx, space.name, &desired, &left, refused.as_ref());
-    if failure.is_none() && !matches!(refused, Some(ApplyError::Invalid(_) | ApplyError::Refused(_))) {
-        failure = refused;
-    }
+    failure = failure.or(refused);
     let rails = match &failure {
         _ if left.guarded() => Rails::Live,
         None if left.waiting > 0 => Rails::Terminating,
@@ -100,20 +98,20 @@ pub async fn converge(ctx: &Context, space: Space<'_>) -> Outcome {
     let made = ctx.world().deed(space.name).map(|deed| deed.tenant_id);
     let repaired = if rails == Rails::Live { drifted } else { Vec::new() };
     // Something came between: what is left is looked at again soon, without waiting for an event.
-    // What the API server does not take is not tried again until something changes.
-    let refused = matches!(work, Work::Refused(_));
-    let unfinished = failure.is_none() && !refused && !left.is_empty() && left.waiting == 0;
+    let unfinished = failure.is_none() && !left.is_empty() && left.waiting + left.waiting_workload == 0;
     let error = failure.or(unfinished.then_some(ApplyError::Conflict)).map(ReconcileError::from);
     Outcome { rails, work, tenant_id: made, repaired, error }
 }
 
 /// Makes the workload, one object after another: what comes later needs what comes before.
-async fn deploy(ctx: &Context, owner: Owner<'_>, space: &Space<'_>, steps: &[Step], fresh: bool) -> Result<(), ApplyError> {
+async fn deploy(ctx: &Context, owner: Owner<'_>, space: &Space<'_>, todo: &Plan, fresh: bool) -> Result<(), ApplyError> {
     let mut patience = if fresh { RIGHTS_TAKE_HOLD } else { 0 };
     loop {
         let done = async {
             generated::ensure(ctx, owner, space.secrets).await?;
-            for step in steps {
+            // What is left over goes last, when everything that takes its place is there.
+            let left_over = todo.prune.iter().filter(|step| step.kind().is_workload());
+            for step in todo.workload.iter().chain(left_over) {
                 run(ctx, space.name, step).await?;
             }
             Ok(())
@@ -186,7 +184,7 @@ async fn execute(ctx: &Context, namespace: &str, todo: &Plan) -> Result<(), Appl
     if let Some(error) = first {
         return Err(error);
     }
-    for step in &todo.prune {
+    for step in todo.prune.iter().filter(|step| !step.kind().is_workload()) {
         run(ctx, namespace, step).await?;
     }
     Ok(())

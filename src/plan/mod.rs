@@ -56,8 +56,10 @@ pub struct Plan {
     pub workload: Vec<Step>,
     /// Deletions, only after everything else succeeded.
     pub prune: Vec<Step>,
-    /// Objects that are being deleted and must be gone before they can be made again.
+    /// The namespace and guard rails that are being deleted and must be gone before they can be made again.
     pub waiting: usize,
+    /// The same of the workload.
+    pub waiting_workload: usize,
     /// Objects that somebody else changed or took away, as against those that are new or meant otherwise now.
     pub drifted: Vec<(Kind, String)>,
 }
@@ -66,13 +68,14 @@ impl Plan {
     /// Whether there is nothing to do and nothing to wait for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.guarded() && self.workload.is_empty()
+        self.guarded() && self.workload.is_empty() && self.prune.is_empty() && self.waiting_workload == 0
     }
 
     /// Whether the namespace and its guard rails are as they shall be, whatever runs behind them.
     #[must_use]
     pub fn guarded(&self) -> bool {
-        self.namespace.is_none() && self.guards.is_empty() && self.prune.is_empty() && self.waiting == 0
+        let pruned = !self.prune.iter().any(|step| !step.kind().is_workload());
+        self.namespace.is_none() && self.guards.is_empty() && pruned && self.waiting == 0
     }
 
     /// All steps.
@@ -85,6 +88,7 @@ impl Plan {
 #[must_use]
 pub fn plan(desired: &DesiredSet, live: LiveView<'_>) -> Plan {
     let mut plan = Plan::default();
+    let waits = std::cell::Cell::new(0);
     let mut judge = |object: &Object| match live.get(object.kind(), object.name()) {
         None => {
             if live.vanished(object.kind(), object.name()) {
@@ -93,7 +97,7 @@ pub fn plan(desired: &DesiredSet, live: LiveView<'_>) -> Plan {
             Some(Step::Create(object.clone()))
         }
         Some(entry) if entry.terminating => {
-            plan.waiting += 1;
+            waits.set(waits.get() + 1);
             None
         }
         Some(entry) if matches(object, entry) => None,
@@ -106,10 +110,13 @@ pub fn plan(desired: &DesiredSet, live: LiveView<'_>) -> Plan {
     };
     let namespace = judge(&desired.namespace);
     let guards: Vec<Step> = desired.guards.iter().filter_map(&mut judge).collect();
+    let waiting = waits.take();
     let workload: Vec<Step> = desired.workload.iter().flatten().filter_map(&mut judge).collect();
     plan.namespace = namespace;
     plan.guards = guards;
     plan.workload = workload;
+    plan.waiting = waiting;
+    plan.waiting_workload = waits.take();
     plan.prune = prune(desired, live);
     plan
 }

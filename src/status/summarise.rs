@@ -147,7 +147,8 @@ fn workload(live: bool, granted: bool, suspend: bool, work: &Work) -> (Verdict, 
             } else {
                 Verdict::yes("Deployed", "LeftAsItIs", "what runs is left as it is, for what it shall be is not known now")
             };
-            (deployed, available(suspend, parts, ails.as_deref()))
+            // Of what is not known nothing is suspended either.
+            (deployed, available(suspend && *known, parts, ails.as_deref()))
         }
     }
 }
@@ -161,6 +162,9 @@ fn available(suspend: bool, parts: &[(Kind, String, Health)], ails: Option<&str>
         Health::Coming(why) => Some(format!("{kind} {name}: {why}")),
         _ => None,
     });
+    if parts.is_empty() {
+        return Verdict::no("Available", "NothingRuns", "nothing of the app is there");
+    }
     match (failed.or(coming), ails) {
         (Some(part), Some(ails)) => Verdict::no("Available", "PodFails", format!("{part}; a pod does not run: {ails}")),
         (Some(part), None) => Verdict::no("Available", "NotAnswering", part),

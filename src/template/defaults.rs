@@ -66,7 +66,8 @@ const DEPLOYMENT: [Default; 5] = [
 const STATEFUL_SET: [Default; 8] = [
     ("spec/replicas", || json!(1)),
     ("spec/revisionHistoryLimit", || json!(10)),
-    ("spec/podManagementPolicy", || json!("OrderedReady")),
+    // In order, a pod that never becomes ready would keep the next revision from mending it.
+    ("spec/podManagementPolicy", || json!("Parallel")),
     ("spec/updateStrategy", || json!({"type": "RollingUpdate"})),
     ("spec/persistentVolumeClaimRetentionPolicy", || json!({"whenDeleted": "Retain", "whenScaled": "Retain"})),
     ("spec/volumeClaimTemplates/*/apiVersion", || json!("v1")),

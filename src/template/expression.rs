@@ -10,6 +10,11 @@ use std::sync::Arc;
 /// What an expression may speak of.
 pub const ROOTS: [&str; 7] = ["app", "images", "municipality", "parameters", "secrets", "size", "system"];
 
+/// Longest expression, in bytes.
+const LENGTH_MOST: usize = 1000;
+/// Most brackets, signs and choices in an expression: no deeper can it be.
+const DEPTH_MOST: usize = 48;
+
 /// One `${…}`.
 pub struct Expression {
     /// As it was written, without the braces.
@@ -30,6 +35,16 @@ impl fmt::Debug for Expression {
 impl Expression {
     fn compile(source: &str) -> Result<Self, String> {
         let source = source.trim();
+        // The library cannot evaluate messages and ends the process on one; and it reads brackets by recursion.
+        if source.contains('{') {
+            return Err(format!("`${{{source}}}` has a brace in it; write braces outside the expression"));
+        }
+        let depth = source.matches(['(', '[', '!', '-', '?']).count();
+        if source.len() > LENGTH_MOST || depth > DEPTH_MOST {
+            return Err(format!(
+                "an expression has at most {LENGTH_MOST} characters and {DEPTH_MOST} brackets and signs; say it in simpler ones"
+            ));
+        }
         let program = Program::compile(source).map_err(|errors| {
             let first = errors.errors.first().map(|error| error.msg.lines().next().unwrap_or_default().to_string());
             format!("`${{{source}}}` is no expression ({}); write for example ${{parameters.siteTitle}}", first.unwrap_or_default())
@@ -155,6 +170,8 @@ impl Text {
 
 fn as_text(value: &Value, expression: &Expression) -> Result<String, String> {
     match value {
+        // No program can be given a text with a zero byte in it.
+        Value::String(text) if text.contains('\0') => Err(format!("`${{{}}}` holds a zero byte; leave it out", expression.source)),
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
         Value::Bool(truth) => Ok(truth.to_string()),
@@ -204,7 +221,11 @@ fn cel_of(value: &Value) -> Cel {
     match value {
         Value::Null => Cel::Null,
         Value::Bool(truth) => Cel::Bool(*truth),
-        Value::Number(number) => number.as_i64().map_or_else(|| Cel::Float(number.as_f64().unwrap_or_default()), Cel::Int),
+        Value::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => Cel::Int(whole),
+            (None, Some(large)) => Cel::UInt(large),
+            (None, None) => Cel::Float(number.as_f64().unwrap_or_default()),
+        },
         Value::String(text) => Cel::String(Arc::new(text.clone())),
         Value::Array(items) => Cel::List(Arc::new(items.iter().map(cel_of).collect())),
         Value::Object(map) => {

@@ -92,6 +92,18 @@ impl Template {
                 Err(problems) => found.extend(problems),
             }
         }
+        let mut names = std::collections::BTreeSet::new();
+        for (number, object) in version.objects.iter().enumerate() {
+            let (kind, name) = (object.get("kind").and_then(Value::as_str).unwrap_or_default(), name(object));
+            let problem = if !names.insert((kind, name)) {
+                format!("there are two objects {kind} `{name}`; give each its own name")
+            } else if name.starts_with("kopnams-") || name == "kube-root-ca.crt" || (kind == "Ingress" && name == "route") {
+                format!("the name `{name}` belongs to the operator or the cluster; choose another")
+            } else {
+                continue;
+            };
+            found.push(Rejection::new(Reason::ObjectNotAllowed, format!("{at}/objects/{number}/metadata/name"), problem));
+        }
         for (kind, _) in shape::KINDS {
             let count = pieces.iter().filter(|piece| piece.kind == kind).count();
             if count > MOST_OF_A_KIND {
@@ -188,6 +200,7 @@ impl Piece {
                 Err(problem) => found.push(reject(Reason::ExpressionInvalid, &pointer, problem)),
             }
         });
+        found.extend(place::echoed(kind, object).into_iter().map(|(path, problem)| reject(Reason::ExpressionInvalid, &path, problem)));
         if let Some(map) = plain.as_object_mut() {
             map.remove("status");
         }

@@ -55,11 +55,11 @@ pub fn pod_spec(kind: Kind) -> Option<&'static [&'static str]> {
 #[must_use]
 pub fn place(kind: Kind, object: &Value, path: &[String]) -> Place {
     let words: Vec<&str> = path.iter().map(String::as_str).collect();
-    if matches!(words[..], ["apiVersion" | "kind" | "metadata", ..]) || words.contains(&"selector") || words.contains(&"metadata") {
-        return Place::Fixed;
-    }
     if let (Kind::ConfigMap, ["data", _]) = (kind, &words[..]) {
         return Place::Config;
+    }
+    if matches!(words[..], ["apiVersion" | "kind" | "metadata", ..]) || words.contains(&"selector") || words.contains(&"metadata") {
+        return Place::Fixed;
     }
     let Some(inside) = pod_spec(kind).and_then(|prefix| words.strip_prefix(prefix)) else {
         return Place::Other;
@@ -90,10 +90,39 @@ fn child<'a>(value: &'a Value, step: &str) -> Option<&'a Value> {
     }
 }
 
-/// Whether a container's command line is a shell that is given a script.
+/// Whether a container's command line may be a shell or another interpreter that is given a script: `sh -ec`, `perl -e`, `php -r`.
 fn runs_script(container: &Value) -> bool {
     let words = |field: &str| container.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-    words("command").chain(words("args")).any(|word| word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'))
+    words("command").chain(words("args")).any(|word| word.starts_with('-') && !word.starts_with("--") && word.contains(['c', 'e', 'r']))
+}
+
+/// Where a container's command line, probe or other variable repeats a variable that holds a parameter. The kubelet puts
+/// the value in the place of `$(NAME)` before anything runs, so what is not allowed as `${parameters.x}` is not as this either.
+#[must_use]
+pub fn echoed(kind: Kind, object: &Value) -> Vec<(String, String)> {
+    let Some(prefix) = pod_spec(kind) else { return Vec::new() };
+    let mut found = Vec::new();
+    for list in ["containers", "initContainers"] {
+        let at = format!("/{}/{list}", prefix.join("/"));
+        for (index, container) in object.pointer(&at).and_then(Value::as_array).into_iter().flatten().enumerate() {
+            let variables = container.get("env").and_then(Value::as_array).into_iter().flatten();
+            let given = |variable: &&Value| {
+                let value = variable.get("value").and_then(Value::as_str).unwrap_or_default();
+                value.contains("parameters") || variable.pointer("/valueFrom/configMapKeyRef").is_some()
+            };
+            let names: Vec<&str> = variables.filter(given).filter_map(|variable| variable.get("name").and_then(Value::as_str)).collect();
+            super::shape::walk(container, &mut Vec::new(), &mut |path, value| {
+                let text = value.as_str().unwrap_or_default();
+                if let Some(name) = names.iter().find(|name| text.contains(&format!("$({name})"))) {
+                    let problem = format!(
+                        "`$({name})` puts what a request says into `{text}`; let the program read the variable {name} itself, in a script as \"${name}\""
+                    );
+                    found.push((format!("{at}/{index}/{}", path.join("/")), problem));
+                }
+            });
+        }
+    }
+    found
 }
 
 /// What the parameters of an entry are, as its schema says.

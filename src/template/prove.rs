@@ -103,6 +103,13 @@ fn judge(kind: Kind, object: &Value, all: &[(Kind, Value)]) -> Option<(&'static 
                 let message = "runs that overlap cannot be counted against the size; write concurrencyPolicy: Forbid or Replace";
                 return Some(("/spec/concurrencyPolicy", message.into()));
             }
+            let policy = pod.and_then(|pod| pod.get("restartPolicy")).and_then(Value::as_str);
+            if !matches!(policy, Some("Never" | "OnFailure")) {
+                return Some((
+                    path,
+                    "a job's pods are not started for ever; write restartPolicy: Never or OnFailure on its pod template".into(),
+                ));
+            }
             (!limited).then(|| (path, "a job needs an end; write activeDeadlineSeconds on its pod template, for example 3600".into()))
         }
         _ => None,

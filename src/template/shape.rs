@@ -23,12 +23,11 @@ pub const KINDS: [(Kind, &str); 8] = [
 const EVERY: [&str; 4] = ["apiVersion", "kind", "metadata/name", "metadata/labels/*"];
 const CONFIG_MAP: [&str; 2] = ["data/*", "immutable"];
 const CLAIM: [&str; 4] = ["accessModes/*", "resources/requests/storage", "storageClassName", "volumeMode"];
-const SERVICE: [&str; 10] = [
+const SERVICE: [&str; 9] = [
     "spec/type",
     "spec/clusterIP",
     "spec/selector/*",
     "spec/publishNotReadyAddresses",
-    "spec/sessionAffinity",
     "spec/ports/*/name",
     "spec/ports/*/port",
     "spec/ports/*/targetPort",
@@ -45,14 +44,13 @@ const DEPLOYMENT: [&str; 8] = [
     "spec/strategy/rollingUpdate/maxSurge",
     "spec/strategy/rollingUpdate/maxUnavailable",
 ];
-const STATEFUL_SET: [&str; 9] = [
+const STATEFUL_SET: [&str; 8] = [
     "spec/replicas",
     "spec/selector/matchLabels/*",
     "spec/minReadySeconds",
     "spec/revisionHistoryLimit",
     "spec/serviceName",
     "spec/podManagementPolicy",
-    "spec/updateStrategy/type",
     "spec/volumeClaimTemplates/*/metadata/name",
     "spec/volumeClaimTemplates/*/metadata/labels/*",
 ];

@@ -126,6 +126,12 @@ fn kinds_fields_and_values_outside_the_list_are_refused_with_their_path() {
             "/objects",
             "11 objects of kind ConfigMap",
         ),
+        (
+            "[{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}, {apiVersion: v1, kind: ConfigMap, metadata: {name: a}}]".into(),
+            "/objects/1/metadata/name",
+            "there are two objects ConfigMap `a`",
+        ),
+        ("[{apiVersion: v1, kind: Service, metadata: {name: kopnams-notice}}]".into(), "/metadata/name", "belongs to the operator"),
         ("[{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: NodePort}}]".into(), "/spec/type", "must be ClusterIP"),
     ];
     for (objects, path, words) in cases {
@@ -165,6 +171,17 @@ fn expressions_stand_only_where_they_may() {
         (deployment(r#"env: [{name: A, value: "${environment.x}"}],"#, ""), "speaks of `environment`"),
         (deployment(r#"env: [{name: A, value: "${app.name"}],"#, ""), "does not close it"),
         (deployment(r#"env: [{name: A, value: "${1 +}"}],"#, ""), "is no expression"),
+        (deployment(r#"env: [{name: A, value: "${T{a: 1}}"}],"#, ""), "has a brace in it"),
+        (deployment(&format!(r#"env: [{{name: A, value: "${{{}1{}}}"}}],"#, "(".repeat(60), ")".repeat(60)), ""), "brackets and signs"),
+        (deployment(r#"command: [sh, -ce], args: ["echo ${toJson(parameters.title)}"],"#, ""), "never in a script"),
+        (
+            deployment(r#"command: [sh, -c, "echo $(TITLE)"], env: [{name: TITLE, value: "${parameters.title}"}],"#, ""),
+            "let the program read the variable TITLE itself",
+        ),
+        (
+            deployment(r#"env: [{name: TITLE, value: "${parameters.title}"}, {name: URL, value: "https://$(TITLE)/"}],"#, ""),
+            "let the program read the variable TITLE itself",
+        ),
         (config(r#"a: "x = ${parameters.title}""#), "would let a request write into"),
         (r#"[{apiVersion: v1, kind: ConfigMap, metadata: {name: "${app.name}"}}]"#.into(), "no expression is allowed"),
         (
@@ -214,12 +231,22 @@ fn init_containers_count_as_the_larger_and_sidecars_beside() {
 fn jobs_end_and_claims_are_held_by_one() {
     let job = r#"[{apiVersion: batch/v1, kind: CronJob, metadata: {name: a}, spec: {schedule: "0 3 * * *", jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: a, image: "${images.web}", resources: {requests: {cpu: 100m, memory: 64Mi}, limits: {cpu: 200m, memory: 64Mi}}}]}}}}}}]"#;
     assert!(problems(job).contains("write activeDeadlineSeconds on its pod template"), "{}", problems(job));
+    let always = problems(&job.replace("restartPolicy: Never", "activeDeadlineSeconds: 60"));
+    assert!(always.contains("write restartPolicy: Never or OnFailure"), "{always}");
     assert_eq!(problems(&job.replace("restartPolicy", "activeDeadlineSeconds: 60, restartPolicy")), "");
     let claim = "{apiVersion: v1, kind: PersistentVolumeClaim, metadata: {name: files}, spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}";
     let both = deployment("", "volumes: [{name: a, persistentVolumeClaim: {claimName: files}}],");
     let both = format!("[{claim}, {}", &both[1..]);
     assert!(problems(&both).contains("write strategy: {type: Recreate}"), "{}", problems(&both));
     assert_eq!(problems(&both.replace("spec: {selector", "spec: {strategy: {type: Recreate}, selector")), "");
+}
+
+#[test]
+fn a_zero_byte_is_refused_before_anything_runs() {
+    let (template, found) = read(&deployment(r#"env: [{name: A, value: "${parameters.title}"}],"#, ""));
+    assert!(found.is_empty(), "{found:?}");
+    assert!(render(&template, &json!({"title": "a\0b"})).unwrap_err().contains("zero byte"));
+    assert!(render(&template, &json!({"title": "ab"})).is_ok());
 }
 
 #[test]
