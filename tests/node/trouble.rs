@@ -86,6 +86,8 @@ fn a_system_that_does_not_run_says_why() {
             })
             .await;
         house.world.delete("Pod", space, "squatter").await;
+        // Kubernetes tries again after a pause that doubles each time, minutes in the end; a Deployment made anew does not wait.
+        house.world.delete("Deployment", space, "box").await;
         house.ready("olaines-novads", "pilna").await;
     });
 }
