@@ -12,7 +12,7 @@ use kube::client::{Body, ConfigExt};
 use kube::{Client, Config};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use tokio::net::TcpStream;
 use tower::{BoxError, Service, ServiceBuilder};
 
@@ -84,8 +84,7 @@ impl Write for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.tcp).poll_flush(context))?;
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.tcp).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -21,16 +21,13 @@ pub fn of(kind: Kind, generation: Option<i64>, object: &Value) -> Health {
     let status = object.get("status");
     let number = |path: &str| status.and_then(|s| s.pointer(path)).and_then(Value::as_i64);
     let wanted = object.pointer("/spec/replicas").and_then(Value::as_i64).unwrap_or(1);
-    let condition = |type_: &str| {
-        let all = status.and_then(|s| s.get("conditions")).and_then(Value::as_array);
-        all.into_iter().flatten().find(|c| c.get("type").is_some_and(|t| t == type_) && c.get("status").is_some_and(|s| s == "True"))
-    };
+    let conditions = || status.and_then(|s| s.get("conditions")).and_then(Value::as_array).into_iter().flatten();
+    let condition =
+        |type_: &str| conditions().find(|c| c.get("type").is_some_and(|t| t == type_) && c.get("status").is_some_and(|s| s == "True"));
     let said = |found: &Value| found.get("message").and_then(Value::as_str).unwrap_or_default().to_string();
     let seen = number("/observedGeneration").unwrap_or(0) >= generation.unwrap_or(0);
     match kind {
         Kind::Deployment => {
-            let stuck = status.and_then(|s| s.get("conditions")).and_then(Value::as_array).into_iter().flatten();
-            let stuck = stuck.into_iter().find(|c| c.get("reason").is_some_and(|reason| reason == "ProgressDeadlineExceeded"));
             if let Some(failure) = condition("ReplicaFailure") {
                 return Health::Failed(plain(&said(failure)));
             }
@@ -42,7 +39,7 @@ pub fn of(kind: Kind, generation: Option<i64>, object: &Value) -> Health {
             if updated >= wanted && available >= wanted && old <= 0 {
                 return Health::Good;
             }
-            if stuck.is_some() {
+            if conditions().any(|c| c.get("reason").is_some_and(|reason| reason == "ProgressDeadlineExceeded")) {
                 Health::Failed("not all of its pods answer, and it does not get further".into())
             } else {
                 Health::Coming("not all of its pods answer yet".into())

@@ -97,7 +97,7 @@ impl Template {
             let (kind, name) = (object.get("kind").and_then(Value::as_str).unwrap_or_default(), name(object));
             let problem = if !names.insert((kind, name)) {
                 format!("there are two objects {kind} `{name}`; give each its own name")
-            } else if name.starts_with("kopnams-") || name == "kube-root-ca.crt" || (kind == "Ingress" && name == "route") {
+            } else if name.starts_with("kopnams-") || name == "kube-root-ca.crt" {
                 format!("the name `{name}` belongs to the operator or the cluster; choose another")
             } else {
                 continue;
@@ -119,12 +119,6 @@ impl Template {
             found.extend(prove::prove(&template, spec, version, &at));
         }
         (template, found)
-    }
-
-    /// Whether there is nothing to deploy.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
     }
 
     /// The objects for an app, each with its kind, in the order of the entry.
@@ -185,7 +179,6 @@ impl Piece {
             found.push(reject(Reason::ObjectNotAllowed, "/metadata", "the object has no name; write metadata.name".into()));
         }
         let mut texts = Vec::new();
-        let mut plain = object.clone();
         shape::walk(object, &mut Vec::new(), &mut |path, value| {
             let Some(written) = value.as_str() else { return };
             let place = place::place(kind, object, path);
@@ -201,10 +194,7 @@ impl Piece {
             }
         });
         found.extend(place::echoed(kind, object).into_iter().map(|(path, problem)| reject(Reason::ExpressionInvalid, &path, problem)));
-        if let Some(map) = plain.as_object_mut() {
-            map.remove("status");
-        }
-        if found.is_empty() { Ok(Self { kind, object: plain, texts }) } else { Err(found) }
+        if found.is_empty() { Ok(Self { kind, object: object.clone(), texts }) } else { Err(found) }
     }
 }
 

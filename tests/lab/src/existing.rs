@@ -3,7 +3,7 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -13,6 +13,7 @@ use crate::error::{Doing, Error, Result};
 use crate::kubeconfig::decoded;
 use crate::options::LabOptions;
 use crate::places::{set, switched_on, write};
+use crate::process::run;
 
 /// The cluster that KUBECONFIG names.
 #[derive(Debug)]
@@ -76,13 +77,5 @@ pub(crate) fn kubectl(options: &LabOptions) -> Result<PathBuf> {
 }
 
 fn ask(kubectl: &Path, args: &[&str]) -> Result<String> {
-    let output = Command::new(kubectl).args(args).stdin(Stdio::null()).output().doing(|| format!("start {}", kubectl.display()))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    Err(Error::Command {
-        command: format!("kubectl {}", args.join(" ")),
-        status: output.status,
-        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    })
+    run(Command::new(kubectl).args(args))
 }

@@ -22,7 +22,7 @@ use crate::binaries::Binaries;
 use crate::error::{Doing, Error, Result};
 use crate::guard::{Afterwards, Guard};
 use crate::kubeconfig;
-use crate::process::kill_group;
+use crate::process::{kill_group, run};
 
 /// How often the pods are looked at.
 const EVERY: Duration = Duration::from_millis(200);
@@ -228,15 +228,7 @@ impl Node {
     fn ask(&self, args: &[&str]) -> Result<String> {
         let mut command = Command::new(&self.kubectl);
         command.args(args).arg("--request-timeout=5s").env_clear().env("KUBECONFIG", &self.admin).env("HOME", &self.folder);
-        let output = command.stdin(Stdio::null()).output().doing(|| format!("start {}", self.kubectl.display()))?;
-        if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-        }
-        Err(Error::Command {
-            command: format!("kubectl {}", args.join(" ")),
-            status: output.status,
-            stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-        })
+        run(&mut command)
     }
 }
 
