@@ -97,3 +97,17 @@ fn objects_of_two_examples() {
     let home = yaml(&review.desired_home("kuldigas-novads"));
     insta::assert_snapshot!("objects_of_a_home", home);
 }
+
+#[test]
+fn the_examples_of_the_programmes_systems_offer_the_choices_of_the_catalogue() {
+    let spec = |file: String| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let mut entry: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        // What runs needs images, which are built from the catalogue.
+        entry["spec"]["versions"] = entry["spec"]["versions"].as_array().unwrap().iter().map(|version| version["name"].clone()).collect();
+        entry["spec"].take()
+    };
+    for name in ["pakalpojumu-vadiba", "e-atbalsts"] {
+        assert_eq!(spec(format!("examples/platform/systems/{name}.yaml")), spec(format!("catalogue/{name}/system.yaml")), "{name}");
+    }
+}

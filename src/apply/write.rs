@@ -1,7 +1,7 @@
 //! Writing single objects: make, replace, delete. Each returns what the API server now has.
 
 use super::{ApplyError, Gate};
-use crate::desired::object::is_ours;
+use crate::desired::object::{is_named, is_ours};
 use crate::desired::{Kind, Object};
 use crate::request::names::{DEED, INTENT, MANAGER};
 use k8s_openapi::NamespaceResourceScope;
@@ -258,7 +258,8 @@ fn workload(kind: Kind, object: DynamicObject) -> Object {
 /// The live metadata with the operator's labels and annotations as desired; others' stay as they are.
 fn merged(live: ObjectMeta, desired: &ObjectMeta) -> ObjectMeta {
     let combine = |live: Option<BTreeMap<String, String>>, wanted: &Option<BTreeMap<String, String>>| {
-        let foreign = live.into_iter().flatten().filter(|(key, _)| !is_ours(key) && key != INTENT);
+        let foreign = live.iter().flatten().filter(|(key, _)| !is_ours(key) && *key != INTENT && !is_named(live.as_ref(), key));
+        let foreign = foreign.map(|(key, value)| (key.clone(), value.clone()));
         let all: BTreeMap<_, _> = foreign.chain(wanted.clone().into_iter().flatten()).collect();
         (!all.is_empty()).then_some(all)
     };

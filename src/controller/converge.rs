@@ -2,14 +2,13 @@
 
 use super::Context;
 use super::error::ReconcileError;
-use super::generated;
+use super::generated::{self, Secrets};
 use super::world::KEY_LOST;
 use crate::apply::ApplyError;
 use crate::desired::{DesiredSet, Kind, Object, Owner, Seals};
 use crate::live::{Change, DeedKey};
 use crate::plan::{Plan, Step, plan};
 use crate::policy::Reason;
-use crate::request::system::GeneratedSecret;
 use crate::status::summarise::{Rails, Work};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -41,7 +40,7 @@ pub struct Space<'a> {
     /// The municipality is not known, so neither are its groups: access that was given stays.
     pub keep_access: bool,
     /// Secrets that the workload needs.
-    pub secrets: &'a [GeneratedSecret],
+    pub secrets: Secrets<'a>,
     /// Makes the desired set.
     pub build: &'a (dyn Fn(&str, &Seals) -> DesiredSet + Sync),
 }
@@ -67,6 +66,9 @@ pub async fn converge(ctx: &Context, space: Space<'_>) -> Outcome {
         todo.prune.retain(|step| !(space.keep_access && step.kind() == Kind::RoleBinding));
         todo
     };
+    if secret_is_missing(ctx, space.name) {
+        generated::forget(ctx, space.name);
+    }
     let todo = compare();
     let drifted = todo.drifted.clone();
     if todo.namespace.as_ref().is_some_and(|step| matches!(step, Step::Create(_))) {
@@ -129,6 +131,11 @@ async fn deploy(ctx: &Context, owner: Owner<'_>, space: &Space<'_>, todo: &Plan,
 
 /// How often a refusal is believed to come from rights that have not taken hold yet, 100 ms apart.
 const RIGHTS_TAKE_HOLD: u32 = 20;
+
+/// Whether a pod waits for a Secret: somebody deleted it, and nobody watches Secrets.
+fn secret_is_missing(ctx: &Context, namespace: &str) -> bool {
+    ctx.world().index.view(namespace).ailing().is_some_and(|(_, ails)| ails.contains("secret ") && ails.contains("not found"))
+}
 
 /// How the system behind the guard rails is doing, as far as the index knows.
 fn work(ctx: &Context, namespace: &str, desired: &DesiredSet, left: &Plan, refused: Option<&ApplyError>) -> Work {

@@ -6,7 +6,7 @@
 use super::Context;
 use crate::apply::ApplyError;
 use crate::desired::Owner;
-use crate::request::names::MANAGER;
+use crate::request::names::{MANAGER, ROTATION};
 use crate::request::system::GeneratedSecret;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
@@ -17,10 +17,20 @@ use std::collections::BTreeMap;
 /// Letters and digits that are not mistaken for each other and need no quoting anywhere. 57 of them: 5.8 bits each.
 const ALPHABET: &[u8] = b"23456789abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ";
 
-/// Makes the secrets of an app that are missing, and the keys that a later version adds.
-pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: &[GeneratedSecret]) -> Result<(), ApplyError> {
-    for wanted in secrets {
-        let seen = (owner.namespace.to_string(), wanted.name.clone(), wanted.keys.keys().cloned().collect::<Vec<_>>());
+/// The secrets of an app.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Secrets<'a> {
+    /// What they are to hold.
+    pub wanted: &'a [GeneratedSecret],
+    /// The request's text at whose change all values are made anew.
+    pub rotation: Option<&'a str>,
+}
+
+/// Makes the secrets of an app that are missing, and the keys that a later version adds; all anew when the request asks for it.
+pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Result<(), ApplyError> {
+    for wanted in secrets.wanted {
+        let keys = wanted.keys.keys().cloned().collect::<Vec<_>>();
+        let seen = (owner.namespace.to_string(), wanted.name.clone(), keys, secrets.rotation.map(ToString::to_string));
         if ctx.seen_secrets().contains(&seen) {
             continue;
         }
@@ -31,16 +41,24 @@ pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: &[GeneratedSecret]
             None => {
                 let mut metadata = owner.meta(&wanted.name);
                 metadata.namespace = None;
+                metadata.annotations = rotated(secrets.rotation);
                 let secret =
                     Secret { metadata, data: Some(values(wanted, &BTreeMap::new())?), type_: Some("Opaque".into()), ..Secret::default() };
                 gate.pass(api.create(&params, &secret)).await?;
                 ctx.metrics.patched("secret");
             }
             Some(mut live) => {
+                let written = live.metadata.annotations.as_ref().and_then(|all| all.get(ROTATION)).map(String::as_str);
+                let rotate = secrets.rotation.is_some() && written != secrets.rotation;
                 let held = live.data.take().unwrap_or_default();
-                let missing = values(wanted, &held)?;
+                // What is held beside the wanted keys may be read by a version that an app goes back to.
+                let nothing = BTreeMap::new();
+                let missing = values(wanted, if rotate { &nothing } else { &held })?;
                 if !missing.is_empty() {
                     live.data = Some(held.into_iter().chain(missing).collect());
+                    if rotate {
+                        live.metadata.annotations.get_or_insert_default().extend(rotated(secrets.rotation).into_iter().flatten());
+                    }
                     gate.pass(api.replace(&wanted.name, &params, &live)).await?;
                     ctx.metrics.patched("secret");
                 }
@@ -49,6 +67,11 @@ pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: &[GeneratedSecret]
         ctx.seen_secrets().insert(seen);
     }
     Ok(())
+}
+
+/// The annotation that says for which text of the request the values were made.
+fn rotated(rotation: Option<&str>) -> Option<BTreeMap<String, String>> {
+    rotation.map(|text| BTreeMap::from([(ROTATION.to_string(), text.to_string())]))
 }
 
 /// Forgets what was seen in a namespace that is gone or was made anew.

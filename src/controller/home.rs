@@ -4,7 +4,7 @@ use super::converge::{Space, converge};
 use super::error::ReconcileError;
 use super::queue::Next;
 use super::reconcile::finish;
-use super::{Context, finalizer, intake};
+use super::{Context, finalizer, generated, intake};
 use crate::apply::ApplyError;
 use crate::desired::{self, Kind};
 use crate::live::look;
@@ -34,7 +34,11 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let facts = Facts { object, ..facts };
     let members = &facts.object.spec.members;
     let build = |tenant_id: &str, seals: &desired::Seals| desired::home(name, tenant_id, Some(seals), members);
-    let outcome = converge(ctx, Space { name, remembered: None, grant: None, keep_access: false, secrets: &[], build: &build }).await;
+    let outcome = converge(
+        ctx,
+        Space { name, remembered: None, grant: None, keep_access: false, secrets: generated::Secrets::default(), build: &build },
+    )
+    .await;
     write(ctx, &facts, Some(outcome.rails.clone()), None).await?;
     finish(outcome)
 }

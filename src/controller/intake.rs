@@ -1,7 +1,7 @@
 //! Intake: watch events go into the world, and what follows from them into the queue.
 
-use super::Context;
 use super::world::{Store, World, key_of, stand_in};
+use super::{Context, revisions};
 use crate::desired::Kind;
 use crate::live::index::Source;
 use crate::live::{Change, health, watch};
@@ -23,7 +23,7 @@ use std::sync::Arc;
 pub fn stores() -> Vec<Store> {
     let custom = ["platforms", "dataclasses", "hostedsystems", "municipalities", "municipalityapps"].map(Store::Custom);
     let live = Kind::ALL.map(|kind| Store::Live(Source::Kind(kind)));
-    custom.into_iter().chain(live).chain([Store::Live(Source::Claims), Store::Live(Source::Pods)]).collect()
+    custom.into_iter().chain(live).chain([Store::Live(Source::Claims), Store::Live(Source::Pods), Store::Revisions]).collect()
 }
 
 /// Starts every watch.
@@ -33,6 +33,7 @@ pub fn start(ctx: &Arc<Context>) {
     }
     tokio::spawn(claims(Arc::clone(ctx)));
     tokio::spawn(pods(Arc::clone(ctx)));
+    tokio::spawn(kept(Arc::clone(ctx)));
     tokio::spawn(custom::<Platform>(Arc::clone(ctx), "platforms"));
     tokio::spawn(custom::<DataClass>(Arc::clone(ctx), "dataclasses"));
     tokio::spawn(custom::<HostedSystem>(Arc::clone(ctx), "hostedsystems"));
@@ -133,6 +134,29 @@ async fn pods(ctx: Arc<Context>) {
                 }
             }),
             Err(error) => ctx.metrics.watch_failed("Pod", &error),
+        }
+    }
+}
+
+/// Revisions come and go by the operator's own hand; one that somebody deletes is kept again when an app needs it.
+async fn kept(ctx: Arc<Context>) {
+    let mut events = watch::revisions(&ctx.client, &ctx.identity.namespace);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => change(&ctx, |world| match event {
+                Event::Apply(object) | Event::InitApply(object) => match revisions::read(&object) {
+                    Some((system, revision, spec)) => world.register.keep(&system, &revision, spec),
+                    None => tracing::error!(name = object.name_any(), "a kept revision does not say what its name says; it is passed over"),
+                },
+                Event::Delete(object) => {
+                    if let Some((system, revision, _)) = revisions::read(&object) {
+                        world.register.drop_revision(&system, &revision);
+                    }
+                }
+                Event::Init => {}
+                Event::InitDone => world.listed(Store::Revisions),
+            }),
+            Err(error) => ctx.metrics.watch_failed("ControllerRevision", &error),
         }
     }
 }

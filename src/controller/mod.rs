@@ -12,6 +12,7 @@ pub mod queue;
 pub mod reconcile;
 pub mod release;
 pub mod removal;
+pub mod revisions;
 pub mod secret;
 pub mod serve;
 pub mod standing;
@@ -65,13 +66,13 @@ pub struct Context {
     pub teller: Teller,
     /// Who the operator is.
     pub identity: Identity,
-    /// Secrets that were looked at: namespace, name and keys.
+    /// Secrets that were looked at.
     seen_secrets: Mutex<HashSet<SeenSecret>>,
     world: Mutex<World>,
 }
 
-/// A secret that was looked at: its namespace, its name and its keys.
-pub type SeenSecret = (String, String, Vec<String>);
+/// A secret that was looked at: its namespace, its name, its keys and the text at which it was made anew.
+pub type SeenSecret = (String, String, Vec<String>, Option<String>);
 
 impl Context {
     /// The world; hold it briefly and never while waiting.

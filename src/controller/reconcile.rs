@@ -3,15 +3,16 @@
 use super::converge::Outcome;
 use super::error::ReconcileError;
 use super::queue::Next;
-use super::tenant::{Asked, Wish, converge_app};
+use super::tenant::{Wish, converge_app};
 use super::world::{AppRecord, Key};
-use super::{Context, finalizer, home, intake, removal, standing, unclaimed};
+use super::{Context, finalizer, home, intake, removal, revisions, standing, unclaimed};
 use crate::desired::Kind;
 use crate::policy::AppKey;
-use crate::request::app::{MunicipalityApp, MunicipalityAppStatus};
+use crate::request::app::{Grant, MunicipalityApp, MunicipalityAppStatus};
 use crate::status::events::{Notice, Severity, transitions};
 use crate::status::patch_status;
 use crate::status::summarise::{self, AppState, Rails, Work};
+use crate::status::version::supported_changes;
 use jiff::Timestamp;
 use kube::{Api, Resource};
 use std::sync::Arc;
@@ -69,21 +70,30 @@ pub(super) async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, R
         Some(_) => record,
         None => AppRecord { object: claim(ctx, &record.object).await?, ..record },
     };
+    // What it consists of is kept first: once the catalogue has changed nobody else knows it.
+    revisions::keep(ctx, &grant).await?;
     // What is granted is written down before anything is made from it.
     if record.object.status.as_ref().and_then(|status| status.grant.as_ref()) != Some(&grant) {
         tell(ctx, key, &record, (Rails::Pending, Work::Waiting), None).await?;
     }
     let record = { ctx.world().apps.get(key).cloned() }.unwrap_or(record);
     let remembered = record.object.status.as_ref().and_then(|status| status.tenant_id.clone());
-    let spec = &record.object.spec;
-    // What was granted runs with the parameters that were granted with it; of a refused change only the refusal counts.
-    let asked = (record.rejections.is_empty() && record.unreadable.is_none())
-        .then_some(Asked { parameters: &spec.parameters, suspend: spec.suspend });
-    let wish = Wish { key, grant: &grant, retiring: None, remembered: remembered.as_deref(), asked };
+    let wish = Wish { key, grant: &grant, retiring: None, remembered: remembered.as_deref() };
     let outcome = converge_app(ctx, wish).await;
     told_repairs(ctx, &record.object, &outcome.repaired);
     tell(ctx, key, &record, (outcome.rails.clone(), outcome.work.clone()), outcome.tenant_id.as_deref()).await?;
-    finish(outcome)
+    let ends = eol(ctx, Some(&grant)).and_then(|day| supported_changes(&day, Timestamp::now()));
+    match (finish(outcome)?, ends) {
+        (Next::Rest, Some(at)) => Ok(Next::After(unclaimed::pause_until(at))),
+        (next, _) => Ok(next),
+    }
+}
+
+/// The last day on which a granted version is looked after, as the catalogue says it now.
+fn eol(ctx: &Context, grant: Option<&Grant>) -> Option<String> {
+    let (world, grant) = (ctx.world(), grant?);
+    let (version, _) = world.register.system(&grant.system)?.version(&grant.version)?;
+    version.eol.clone()
 }
 
 /// The outcome as the queue takes it.
@@ -120,7 +130,20 @@ async fn tell(
         return Ok(());
     }
     let name = key.namespace();
-    let state = AppState { grant: record.grant.as_ref(), rejections: &record.rejections, rails, work, tenant_id, namespace: &name };
+    let eol = eol(ctx, record.grant.as_ref());
+    let scheme = { ctx.world().register.settings().ingress.scheme };
+    let state = AppState {
+        grant: record.grant.as_ref(),
+        rejections: &record.rejections,
+        course: &record.course,
+        unfit: &record.unfit,
+        eol: eol.as_deref(),
+        scheme,
+        rails,
+        work,
+        tenant_id,
+        namespace: &name,
+    };
     let status = summarise::app(&record.object, &state, Timestamp::now());
     write_status(ctx, &record.object, status).await
 }

@@ -36,8 +36,7 @@ pub async fn hand_over(ctx: &Context, key: &AppKey, record: &AppRecord) -> Resul
             let marked = { ctx.world().index.namespace(&key.namespace()).and_then(|n| n.marks.as_ref()?.retire.clone()) };
             let since = marked.unwrap_or_else(|| Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
             let name = key.namespace();
-            // What it ran with is no longer asked for by anybody: what runs is left as it is until the namespace goes.
-            let wish = Wish { key, grant, retiring: Some(&since), remembered: None, asked: None };
+            let wish = Wish { key, grant, retiring: Some(&since), remembered: None };
             let outcome = converge_app(ctx, wish).await;
             // Once the mark is on, the tenant is looked after without its request, also where a guard rail is refused.
             let handed_over = {

@@ -2,12 +2,14 @@
 
 use super::error::ReconcileError;
 use super::queue::Next;
-use super::{Context, intake};
+use super::unclaimed::pause_until;
+use super::{Context, intake, revisions};
 use crate::apply::ApplyError;
 use crate::policy::{Concern, Rejection};
 use crate::request::{DataClass, HostedSystem, Platform};
+use crate::status::events::{Notice, transitions};
 use crate::status::patch_status;
-use crate::status::summarise::{Plain, usable};
+use crate::status::summarise::{self, Plain, usable};
 use jiff::Timestamp;
 use kube::{Api, Resource};
 use serde::Serialize;
@@ -21,13 +23,27 @@ pub async fn system(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
         let problems = world.register.system(name).map(|entry| entry.problems.clone());
         world.systems.get(name).cloned().zip(problems)
     }) else {
+        revisions::tidy(ctx, name).await?;
         return unreadable::<HostedSystem, crate::request::system::HostedSystemStatus>(ctx, Concern::System, name).await;
     };
-    let written = say(ctx, object.as_ref(), object.status.as_ref(), &problems).await?;
-    if let Some(object) = written {
-        intake::change(ctx, |world| world.set_system(object));
+    // An app that did not answer in time goes back now, without any event.
+    intake::change(ctx, |world| world.look_at_rollouts(name));
+    let (rollouts, again) = {
+        let world = ctx.world();
+        let (rollouts, again) = world.rollouts_of(name);
+        (rollouts.to_vec(), again)
+    };
+    let generation = object.metadata.generation;
+    let status = summarise::system(object.status.as_ref(), &problems, &rollouts, generation, Timestamp::now());
+    if let Some(written) = write(ctx, object.as_ref(), object.status.as_ref(), &status).await? {
+        let old = object.status.as_ref().map(|status| status.conditions.as_slice()).unwrap_or_default();
+        for (severity, reason, note) in transitions(old, &status.conditions) {
+            ctx.teller.tell(Notice { about: object.object_ref(&()), severity, reason, note });
+        }
+        intake::change(ctx, |world| world.set_system(written));
     }
-    Ok(Next::Rest)
+    revisions::tidy(ctx, name).await?;
+    Ok(again.map_or(Next::Rest, |at| Next::After(pause_until(at))))
 }
 
 /// The status of a data class.
@@ -65,12 +81,21 @@ where
     let generation = object.meta().generation;
     let before = old.map(Plain::conditions).unwrap_or_default();
     let status = S::with(generation, usable(before, problems, generation, Timestamp::now()));
-    if old == Some(&status) {
+    write(ctx, object, old, &status).await
+}
+
+/// Writes a status, if it changed.
+async fn write<K, S>(ctx: &Context, object: &K, old: Option<&S>, status: &S) -> Result<Option<K>, ReconcileError>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
+    S: PartialEq + Serialize + Sync,
+{
+    if old == Some(status) {
         return Ok(None);
     }
     let name = object.meta().name.clone().unwrap_or_default();
     let api: Api<K> = Api::all(ctx.writer.client().clone());
-    match patch_status(ctx.writer.gate(), &api, &name, object.meta().resource_version.as_deref(), &status).await {
+    match patch_status(ctx.writer.gate(), &api, &name, object.meta().resource_version.as_deref(), status).await {
         Ok(mut object) => {
             ctx.metrics.patched("status");
             object.meta_mut().managed_fields = None;

@@ -2,10 +2,10 @@
 
 use super::Context;
 use super::converge::{Outcome, Space, converge};
+use super::generated::Secrets;
 use crate::desired::{self, AppTenant, Workload, namespace::grant_text};
 use crate::policy::AppKey;
 use crate::request::app::Grant;
-use serde_json::Value;
 use std::sync::Arc;
 
 /// What an app's namespace is to be.
@@ -19,26 +19,15 @@ pub struct Wish<'a> {
     pub retiring: Option<&'a str>,
     /// A tenant id that the request remembers, for a namespace that was lost.
     pub remembered: Option<&'a str>,
-    /// What the request says of the system that runs there; none when it is not admitted or there is no request.
-    pub asked: Option<Asked<'a>>,
-}
-
-/// What a request says of the system that runs.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// Its parameters.
-    pub parameters: &'a Value,
-    /// Nothing is to run for now.
-    pub suspend: bool,
 }
 
 /// Makes it so.
 pub async fn converge_app(ctx: &Context, wish: Wish<'_>) -> Outcome {
-    let Wish { key, grant, retiring, remembered, asked } = wish;
+    let Wish { key, grant, retiring, remembered } = wish;
     let (settings, members, rendered) = {
         let world = ctx.world();
         let members = world.municipalities.get(&key.municipality).map(|m| m.spec.members.clone());
-        let rendered = asked.and_then(|asked| world.register.render(key, grant, asked.parameters));
+        let rendered = world.register.render(key, grant);
         (Arc::clone(world.register.settings()), members, rendered)
     };
     let keep_access = members.is_none();
@@ -47,12 +36,14 @@ pub async fn converge_app(ctx: &Context, wish: Wish<'_>) -> Outcome {
     let workload = rendered.as_ref().map(|rendered| Workload {
         objects: &rendered.objects,
         route: rendered.template.route.as_ref(),
-        paused: asked.is_some_and(|asked| asked.suspend),
+        // What retires is stopped at once and kept until its days of grace are over.
+        paused: grant.suspend || retiring.is_some(),
     });
     let build = |tenant_id: &str, seals: &desired::Seals| {
         let tenant = AppTenant { key, grant, tenant_id, seals: Some(seals), retiring, members: &members, workload };
         desired::app(tenant, &settings, &ctx.identity)
     };
     let secrets = rendered.as_ref().map_or(&[][..], |rendered| &rendered.template.secrets);
+    let secrets = Secrets { wanted: secrets, rotation: grant.rotation.as_deref() };
     converge(ctx, Space { name: &name, remembered, grant: Some(&text), keep_access, secrets, build: &build }).await
 }

@@ -45,7 +45,7 @@ pub async fn reconcile(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileErr
     let Some(grant) = facts.grant else {
         return Ok(Next::Rest);
     };
-    let wish = Wish { key, grant: &grant, retiring: facts.retire.as_deref(), remembered: None, asked: None };
+    let wish = Wish { key, grant: &grant, retiring: facts.retire.as_deref(), remembered: None };
     let outcome = converge_app(ctx, wish).await;
     match (finish(outcome)?, facts.delete_after) {
         (Next::Rest, Some(due)) => Ok(Next::After(pause_until(due))),
@@ -53,7 +53,9 @@ pub async fn reconcile(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileErr
     }
 }
 
-fn pause_until(due: Timestamp) -> Duration {
+/// How long to rest until something is due: never longer than anything rests.
+#[must_use]
+pub fn pause_until(due: Timestamp) -> Duration {
     let left = Duration::try_from(due.duration_since(Timestamp::now())).unwrap_or_default();
     // What is overdue waits for the end of its claims, which comes as an event.
     if left.is_zero() { RESYNC } else { left.clamp(Duration::from_secs(1), RESYNC) }

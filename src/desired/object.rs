@@ -2,7 +2,7 @@
 //!
 //! The kinds are an allow-list in code: nothing else can be written.
 
-use crate::request::names::{ALLOW_DELETE, INTENT, MANAGED_BY, POD_SECURITY, PREFIX};
+use crate::request::names::{ALLOW_DELETE, INTENT, MANAGED_BY, OWNS, POD_SECURITY, PREFIX};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -265,8 +265,14 @@ impl Serialize for Object {
 
 /// The labels or annotations that belong to the operator, in the order of their names.
 fn owned(map: Option<&BTreeMap<String, String>>) -> Vec<(&str, &str)> {
-    let ours = map.into_iter().flatten().filter(|(key, _)| is_ours(key));
+    let ours = map.into_iter().flatten().filter(|(key, _)| is_ours(key) || is_named(map, key));
     ours.map(|(key, value)| (key.as_str(), value.as_str())).collect()
+}
+
+/// Whether the annotations themselves name this one as the operator's.
+#[must_use]
+pub fn is_named(map: Option<&BTreeMap<String, String>>, key: &str) -> bool {
+    map.and_then(|map| map.get(OWNS)).is_some_and(|names| names.split(',').any(|name| name == key))
 }
 
 /// Whether a label or annotation belongs to the operator alone; the intent speaks of the others.

@@ -3,8 +3,8 @@
 use super::meta::Owner;
 use super::object::{Kind, Object};
 use crate::request::app::Grant;
-use crate::request::names::SETTINGS;
-use crate::request::platform::PlatformSpec;
+use crate::request::names::{OWNS, ROTATION, SETTINGS};
+use crate::request::platform::{PlatformSpec, Scheme};
 use crate::request::system::Route;
 use crate::template::defaults::fill;
 use crate::template::place::pod_spec;
@@ -43,6 +43,9 @@ pub fn of_app(owner: Owner<'_>, grant: &Grant, workload: Workload<'_>, settings:
     let make = |(kind, object): &(Kind, Value)| {
         let mut object = object.clone();
         mark_settings(*kind, &mut object, workload.objects);
+        if let Some(rotation) = &grant.rotation {
+            mark_template(*kind, &mut object, ROTATION, rotation);
+        }
         one(owner, *kind, object, workload.paused)
     };
     let mut objects: Vec<Object> = workload.objects.iter().map(make).collect();
@@ -101,15 +104,22 @@ fn mark_settings(kind: Kind, object: &mut Value, all: &[(Kind, Value)]) {
     let data: Map<String, Value> = settings
         .map(|(_, settings)| (crate::template::name(settings).to_string(), settings.get("data").cloned().unwrap_or_default()))
         .collect();
-    let template = format!("/{}", path[..path.len() - 1].join("/"));
-    if let Some(template) = object.pointer_mut(&template)
-        && !data.is_empty()
-    {
+    if !data.is_empty() {
         let digest = Sha256::digest(Value::Object(data).to_string().as_bytes());
-        if template.get("metadata").is_none() {
-            template["metadata"] = json!({});
+        mark_template(kind, object, SETTINGS, &hex::encode(&digest[..8]));
+    }
+}
+
+/// Puts an annotation on a pod template, so that pods are made anew when it changes.
+fn mark_template(kind: Kind, object: &mut Value, name: &str, value: &str) {
+    let Some(path) = pod_spec(kind).filter(|_| kind != Kind::Job) else { return };
+    let template = object.pointer_mut(&format!("/{}", path[..path.len() - 1].join("/"))).and_then(Value::as_object_mut);
+    let meta = template.map(|template| template.entry("metadata").or_insert_with(|| json!({})));
+    if let Some(meta) = meta.and_then(Value::as_object_mut) {
+        let annotations = meta.entry("annotations").or_insert_with(|| json!({}));
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations.insert(name.to_string(), value.into());
         }
-        template["metadata"]["annotations"] = json!({SETTINGS: hex::encode(&digest[..8])});
     }
 }
 
@@ -182,7 +192,12 @@ fn ingress(owner: Owner<'_>, route: &Route, host: &str, settings: &PlatformSpec)
     });
     let mut meta = owner.meta("route");
     if !settings.ingress.annotations.is_empty() {
-        meta.annotations = Some(settings.ingress.annotations.clone());
+        let names = settings.ingress.annotations.keys().cloned().collect::<Vec<_>>().join(",");
+        let mut annotations = settings.ingress.annotations.clone();
+        annotations.insert(OWNS.to_string(), names);
+        meta.annotations = Some(annotations);
+    }
+    if !settings.ingress.annotations.is_empty() && settings.ingress.scheme == Scheme::Https {
         spec["tls"] = json!([{"hosts": [host], "secretName": "route-tls"}]);
     }
     let types = TypeMeta { api_version: "networking.k8s.io/v1".into(), kind: "Ingress".into() };

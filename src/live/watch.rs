@@ -7,6 +7,7 @@ use crate::desired::{Kind, Object};
 use crate::request::names::{MANAGED_BY, MANAGER};
 use futures::StreamExt;
 use futures::stream::BoxStream;
+use k8s_openapi::api::apps::v1::ControllerRevision;
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, PersistentVolumeClaim, Pod, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -56,6 +57,13 @@ pub fn claims(client: &Client) -> Events<PartialObjectMeta<PersistentVolumeClaim
 pub fn pods(client: &Client) -> Events<Pod> {
     let labelled = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
     watch(Api::all(client.clone()), labelled).backoff(Patience::default()).boxed()
+}
+
+/// The revisions that are kept in the operator's namespace.
+#[must_use]
+pub fn revisions(client: &Client, namespace: &str) -> Events<ControllerRevision> {
+    let labelled = watcher::Config::default().labels(&format!("{MANAGED_BY}={MANAGER}"));
+    watch(Api::namespaced(client.clone(), namespace), labelled).backoff(Patience::default()).boxed()
 }
 
 /// Custom resources. One that cannot be read does not end the watch.

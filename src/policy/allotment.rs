@@ -119,6 +119,10 @@ pub struct Holding {
     pub hostname: Option<String>,
     /// Since when, RFC 3339.
     pub since: String,
+    /// The system that runs.
+    pub system: String,
+    /// Its revision, and the one that it goes back to if need be.
+    pub revisions: [Option<String>; 2],
 }
 
 /// Everything that was granted, by app, with the sums and claims that decisions ask for.
@@ -140,7 +144,13 @@ impl Ledger {
         if let Some(host) = &grant.hostname {
             self.hosts.entry(host.clone()).or_default().insert(key.clone());
         }
-        let holding = Holding { amounts, hostname: grant.hostname.clone(), since: grant.since.clone() };
+        let holding = Holding {
+            amounts,
+            hostname: grant.hostname.clone(),
+            since: grant.since.clone(),
+            system: grant.system.clone(),
+            revisions: [Some(grant.revision.clone()), grant.before.as_ref().map(|before| before.revision.clone())],
+        };
         self.holdings.insert(key.clone(), holding);
     }
 
@@ -170,6 +180,12 @@ impl Ledger {
     #[must_use]
     pub fn holding(&self, key: &AppKey) -> Option<&Holding> {
         self.holdings.get(key)
+    }
+
+    /// Whether any app has a revision of a system, or may go back to it.
+    #[must_use]
+    pub fn uses(&self, system: &str, revision: &str) -> bool {
+        self.holdings.values().any(|held| held.system == system && held.revisions.iter().flatten().any(|of| of == revision))
     }
 
     /// What all apps of a municipality hold together.

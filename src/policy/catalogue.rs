@@ -5,6 +5,7 @@ use crate::request::HostedSystemSpec;
 use crate::request::quantity::{Bytes, Cpu};
 use crate::request::system::Version;
 use crate::template::Template;
+use jiff::civil::Date;
 use jsonschema::{PatternOptions, Validator};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -23,6 +24,8 @@ pub struct Entry {
     validator: Result<Arc<Validator>, String>,
     /// The versions' objects, read, in the order of the versions.
     templates: Vec<Arc<Template>>,
+    /// Their revisions, in the same order.
+    revisions: Vec<String>,
     /// What is wrong with them; it concerns the entry alone, so it is found once.
     flaws: Vec<Rejection>,
 }
@@ -42,13 +45,43 @@ impl Entry {
         let read = spec.versions.iter().enumerate().map(|(index, version)| Template::read(&spec, index, version));
         let (templates, flaws): (Vec<_>, Vec<_>) = read.map(|(template, flaws)| (Arc::new(template), flaws)).unzip();
         let flaws = flaws.into_iter().flatten().collect();
-        Self { spec, problems: Vec::new(), validator, templates, flaws }
+        let revisions = spec.versions.iter().map(|version| revision(&spec, version)).collect();
+        Self { spec, problems: Vec::new(), validator, templates, revisions, flaws }
+    }
+
+    /// A version by name, with its revision.
+    #[must_use]
+    pub fn version(&self, name: &str) -> Option<(&Version, &str)> {
+        self.spec.versions.iter().zip(&self.revisions).find(|(version, _)| version.name == name).map(|(v, revision)| (v, &**revision))
+    }
+
+    /// The version that a request for `wanted` gets, with its revision: the entry's own choice when it names none.
+    #[must_use]
+    pub fn target(&self, wanted: Option<&str>) -> Option<(&Version, &str)> {
+        self.version(wanted.unwrap_or(&self.spec.default_version))
+    }
+
+    /// Whether going from one version to another goes back in the entry's order; not of versions that the entry does not have.
+    #[must_use]
+    pub fn goes_back(&self, from: &str, to: &str) -> bool {
+        self.position(from).zip(self.position(to)).is_some_and(|(from, to)| to < from)
+    }
+
+    /// A version between the two, the newer one included, after which older versions cannot read the data.
+    #[must_use]
+    pub fn migrated_between(&self, older: &str, newer: &str) -> Option<&Version> {
+        let (older, newer) = self.position(older).zip(self.position(newer))?;
+        self.spec.versions.get(older + 1..=newer)?.iter().find(|version| version.migrates)
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.spec.versions.iter().position(|version| version.name == name)
     }
 
     /// What a version consists of.
     #[must_use]
-    pub fn template(&self, version: &str) -> Option<(&Version, &Arc<Template>)> {
-        self.spec.versions.iter().zip(&self.templates).find(|(spec, _)| spec.name == version)
+    pub fn template(&self, version: &str) -> Option<&Arc<Template>> {
+        self.templates.get(self.position(version)?)
     }
 
     /// Finds what is wrong with the entry on this platform.
@@ -80,6 +113,12 @@ impl Entry {
         if let Some([twice, _]) = names.windows(2).find(|pair| pair[0] == pair[1]) {
             let message = format!("version `{twice}` stands twice; give each version its own name");
             reject(Reason::VersionRepeated, "/spec/versions".into(), message);
+        }
+        for (index, version) in spec.versions.iter().enumerate() {
+            if let Some(day) = version.eol.as_ref().filter(|day| day.parse::<Date>().is_err()) {
+                let message = format!("`{day}` is no day of the calendar; write for example \"2027-12-31\"");
+                reject(Reason::FieldInvalid, format!("/spec/versions/{index}/eol"), message);
+            }
         }
         if !names.contains(&spec.default_version.as_str()) {
             let message = format!("defaultVersion `{}` is not among versions; write one of their names", spec.default_version);
@@ -138,10 +177,19 @@ impl Entry {
 pub fn revision(entry: &HostedSystemSpec, version: &Version) -> String {
     // The map of a JSON value is sorted, so this text is canonical.
     let parts = serde_json::json!({
-        "objects": version.objects, "images": version.images, "secrets": version.secrets, "route": version.route,
-        // A new default of a parameter changes what runs.
-        "parameters": entry.parameters,
+        "version": version.name, "objects": version.objects, "images": version.images, "secrets": version.secrets, "route": version.route,
+        // A new default of a parameter, a size's numbers and where the system may connect to change what runs, too.
+        "parameters": entry.parameters, "sizes": entry.sizes, "egress": entry.egress,
     });
     let canonical = parts.to_string();
     hex::encode(&Sha256::digest(canonical.as_bytes())[..6])
+}
+
+/// What a revision consists of: the entry with that one version. Kept beside the entry as long as an app has it.
+#[must_use]
+pub fn only(entry: &HostedSystemSpec, version: &Version) -> HostedSystemSpec {
+    let mut version = version.clone();
+    // How long it is looked after is said by the entry as it is now.
+    version.eol = None;
+    HostedSystemSpec { default_version: version.name.clone(), versions: vec![version], ..entry.clone() }
 }

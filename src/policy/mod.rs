@@ -8,17 +8,20 @@ pub mod catalogue;
 pub mod hostname;
 pub mod register;
 pub mod rejection;
+pub mod rollout;
 
 pub use allotment::{Amounts, AppKey, Ledger};
 pub use register::{Concern, Register};
 pub use rejection::{Reason, Rejection};
+pub use rollout::Course;
 
-use crate::request::app::{Grant, GrantedClass, GrantedSize};
+use crate::request::app::{Earlier, Grant, GrantedClass, GrantedSize};
 use crate::request::names::{APP_NAME_MAX, is_slug};
 use crate::request::quantity::{Bytes, Cpu, write_cpu};
 use crate::request::system::{HostedSystemSpec, Size, Version};
 use crate::request::{DataClassSpec, MunicipalityAppSpec, Requirement};
 use crate::template::For;
+use catalogue::Entry;
 use jiff::Timestamp;
 
 /// A request as policy sees it.
@@ -32,6 +35,20 @@ pub struct Ask<'a> {
     pub standing: Option<&'a Grant>,
     /// The app's namespace exists and is not the operator's.
     pub namespace_is_foreign: bool,
+    /// Which revision of its system it is to have.
+    pub turn: Turn,
+}
+
+/// Which revision of its system an app is to have, as the roll-out says (see [`rollout`]).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Turn {
+    /// The catalogue's as it is now.
+    #[default]
+    Now,
+    /// The one that it has, for now.
+    Stay,
+    /// The one that it had before.
+    Back,
 }
 
 /// Decides one request. The grant is not yet entered in the ledger.
@@ -72,38 +89,33 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         found.push(Rejection::new(Reason::NamespaceConflict, "/metadata/name", message));
     }
     found.extend(hostname::check(ask, &municipality.spec.zones, &register.ledger));
-    let chosen = choose(ask.spec, register).map_err(|more| found.extend(more)).ok();
-    let grant = chosen.and_then(|(system, version, size, class)| {
-        found.extend(requirements(ask.spec, class));
-        let revision = catalogue::revision(system, version);
-        let since = ask.standing.map_or_else(|| now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), |g| g.since.clone());
-        let size = granted_size(size).map_err(|problem| found.push(problem)).ok()?;
-        if let Some((_, template)) = register.system(&ask.spec.system).and_then(|entry| entry.template(&version.name)) {
+    let chosen = choose(ask, register).map_err(|more| found.extend(more)).ok();
+    let grant = chosen.and_then(|chosen| {
+        if let Some(standing) = lost(ask, register) {
+            // Nobody knows what runs there; until its turn comes it is left as it is.
+            return Some(Grant { hostname: ask.spec.hostname.clone(), ..standing.clone() });
+        }
+        found.extend(requirements(ask.spec, chosen.class));
+        let size = granted_size(chosen.size).map_err(|problem| found.push(problem)).ok()?;
+        found.extend(shrinks(&size, ask.standing));
+        if let Some(template) = chosen.from.template(&chosen.version.name) {
             let app = For {
                 key: ask.key,
                 municipality: &municipality.spec,
                 system: &ask.spec.system,
-                version: &version.name,
+                version: &chosen.version.name,
                 size: &size,
+                scheme: register.settings().ingress.scheme,
                 hostname: ask.spec.hostname.as_deref(),
                 parameters: &ask.spec.parameters,
             };
-            // What can be rendered now can be rendered again, for the same grant and parameters.
+            // What can be rendered now can be rendered again, for the same grant.
             if let Err(problem) = template.render(app) {
                 found.push(Rejection::new(Reason::ParametersInvalid, "/spec/parameters", problem));
                 return None;
             }
         }
-        Some(Grant {
-            system: ask.spec.system.clone(),
-            version: version.name.clone(),
-            revision,
-            size,
-            data_class: granted_class(class),
-            hostname: ask.spec.hostname.clone(),
-            egress: system.egress.clone(),
-            since,
-        })
+        Some(granted(ask, &chosen, size, now))
     });
     match grant {
         Some(grant) if found.is_empty() => {
@@ -114,10 +126,51 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
     }
 }
 
-type Chosen<'a> = (&'a HostedSystemSpec, &'a Version, (&'a str, &'a Size), (&'a str, &'a DataClassSpec));
+/// The catalogue objects that a request comes to.
+struct Chosen<'a> {
+    /// The entry that holds the revision: the one of today, or one that was kept.
+    from: &'a Entry,
+    version: &'a Version,
+    revision: &'a str,
+    size: (&'a str, &'a Size),
+    class: (&'a str, &'a DataClassSpec),
+}
 
-/// The catalogue objects that a request names.
-fn choose<'a>(spec: &'a MunicipalityAppSpec, register: &'a Register) -> Result<Chosen<'a>, Vec<Rejection>> {
+/// The grant for what was chosen, with the memory of what the app had.
+fn granted(ask: Ask<'_>, chosen: &Chosen<'_>, size: GrantedSize, now: Timestamp) -> Grant {
+    let written = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let revision = chosen.revision.to_string();
+    let same_system = ask.standing.filter(|standing| standing.system == ask.spec.system);
+    let stays = same_system.filter(|standing| standing.revision == revision);
+    let had = |standing: &Grant| Earlier { version: standing.version.clone(), revision: standing.revision.clone(), until: written.clone() };
+    let (before, failed) = match (same_system, stays, ask.turn) {
+        (_, Some(standing), Turn::Now) => (standing.before.clone(), None),
+        (_, Some(standing), _) => (standing.before.clone(), standing.failed.clone()),
+        (Some(standing), None, Turn::Back) => (None, Some(had(standing))),
+        (Some(standing), None, _) => (Some(had(standing)), None),
+        (None, ..) => (None, None),
+    };
+    Grant {
+        system: ask.spec.system.clone(),
+        version: chosen.version.name.clone(),
+        revision,
+        revision_since: stays.map_or_else(|| written.clone(), |standing| standing.revision_since.clone()),
+        before,
+        failed,
+        size,
+        data_class: granted_class(chosen.class),
+        hostname: ask.spec.hostname.clone(),
+        egress: chosen.from.spec.egress.clone(),
+        since: ask.standing.map_or_else(|| written.clone(), |standing| standing.since.clone()),
+        parameters: ask.spec.parameters.clone(),
+        suspend: ask.spec.suspend,
+        rotation: ask.spec.rotate_secrets.clone(),
+    }
+}
+
+/// The catalogue objects that a request names, of the revision whose turn it is.
+fn choose<'a>(ask: Ask<'a>, register: &'a Register) -> Result<Chosen<'a>, Vec<Rejection>> {
+    let spec = ask.spec;
     let Some(entry) = register.system(&spec.system) else {
         if let Some(problem) = register.unreadable(Concern::System, &spec.system) {
             return Err(vec![Rejection::new(Reason::SystemBroken, "/spec/system", problem.message)]);
@@ -132,30 +185,80 @@ fn choose<'a>(spec: &'a MunicipalityAppSpec, register: &'a Register) -> Result<C
         );
         return Err(vec![Rejection::new(Reason::SystemBroken, "/spec/system", message)]);
     }
-    let system = &entry.spec;
     let mut found = Vec::new();
-    let wanted = spec.version.as_ref().unwrap_or(&system.default_version);
-    let version = system.versions.iter().find(|v| v.name == *wanted);
-    if version.is_none() {
-        let names = listed(system.versions.iter().map(|v| v.name.as_str()));
+    let wanted = entry.target(spec.version.as_deref());
+    if wanted.is_none() {
+        let names = listed(entry.spec.versions.iter().map(|v| v.name.as_str()));
+        let wanted = spec.version.as_ref().unwrap_or(&entry.spec.default_version);
         let message = format!("`{}` has no version `{wanted}`; write one of {names}, or leave version out", spec.system);
         found.push(Rejection::new(Reason::VersionUnknown, "/spec/version", message));
     }
-    let wanted = spec.size.as_ref().unwrap_or(&system.default_size);
-    let size = system.sizes.get_key_value(wanted);
+    found.extend(wanted.and_then(|(version, _)| downgrades(ask, entry, version)));
+    let (from, pick) = match held(ask, register) {
+        Some((from, pick)) => (from, Some(pick)),
+        None => (entry, wanted),
+    };
+    let wanted = spec.size.as_ref().unwrap_or(&from.spec.default_size);
+    let size = from.spec.sizes.get_key_value(wanted);
     if size.is_none() {
-        let names = listed(system.sizes.keys().map(String::as_str));
+        let names = listed(from.spec.sizes.keys().map(String::as_str));
         let message = format!("`{}` has no size `{wanted}`; write one of {names}, or leave size out", spec.system);
         found.push(Rejection::new(Reason::SizeUnknown, "/spec/size", message));
     }
-    let class = choose_class(spec, system, register).map_err(|problem| found.push(problem)).ok();
-    found.extend(entry.check_parameters(&spec.parameters));
-    match (version, size, class) {
-        (Some(version), Some((size_name, size)), Some(class)) if found.is_empty() => {
-            Ok((system, version, (size_name.as_str(), size), class))
+    let class = choose_class(spec, &entry.spec, register).map_err(|problem| found.push(problem)).ok();
+    found.extend(from.check_parameters(&spec.parameters));
+    match (pick, size, class) {
+        (Some((version, revision)), Some((name, size)), Some(class)) if found.is_empty() => {
+            Ok(Chosen { from, version, revision, size: (name.as_str(), size), class })
         }
         _ => Err(found),
     }
+}
+
+/// The revision that an app keeps, or goes back to, where it is not to have the catalogue's.
+fn held<'a>(ask: Ask<'a>, register: &'a Register) -> Option<(&'a Entry, (&'a Version, &'a str))> {
+    let standing = ask.standing.filter(|standing| standing.system == ask.spec.system)?;
+    let (version, revision) = match ask.turn {
+        Turn::Now => return None,
+        Turn::Stay => (&standing.version, &standing.revision),
+        Turn::Back => standing.before.as_ref().map(|before| (&before.version, &before.revision))?,
+    };
+    let from = register.revision(&standing.system, version, revision)?;
+    Some((from, from.version(version)?))
+}
+
+/// What is in force, if the app is to keep a revision that nobody has any more.
+fn lost<'a>(ask: Ask<'a>, register: &'a Register) -> Option<&'a Grant> {
+    let standing = ask.standing.filter(|standing| standing.system == ask.spec.system)?;
+    (ask.turn != Turn::Now && held(ask, register).is_none()).then_some(standing)
+}
+
+/// Whether a request goes back to a version that cannot read the app's data.
+fn downgrades(ask: Ask<'_>, entry: &Entry, wanted: &Version) -> Option<Rejection> {
+    let standing = ask.standing.filter(|standing| standing.system == ask.spec.system)?;
+    // What the catalogue does by itself is held back by the roll-out and is no fault of the request.
+    if ask.turn != Turn::Now && ask.spec.version.is_none() {
+        return None;
+    }
+    let migrated = entry.migrated_between(&wanted.name, &standing.version)?;
+    let message = format!(
+        "the app has version {} and its data was changed for version {}, which version {} cannot read; keep the version, or ask a platform admin to restore a backup made before",
+        standing.version, migrated.name, wanted.name
+    );
+    Some(Rejection::new(Reason::DowngradeRefused, "/spec/version", message))
+}
+
+/// Whether a size has less storage than the app has. Its volumes would stay as they are, and its quota would not hold them.
+fn shrinks(size: &GrantedSize, standing: Option<&Grant>) -> Option<Rejection> {
+    let standing = standing.map(|standing| &standing.size)?;
+    let (before, now) = (standing.storage.bytes().ok()?, size.storage.bytes().ok()?);
+    (now < before).then(|| {
+        let message = format!(
+            "the size {} has {} of storage and the app has {}, and a volume cannot be made smaller; keep {}, or take a larger size",
+            size.name, size.storage.0, standing.storage.0, standing.name
+        );
+        Rejection::new(Reason::StorageShrinks, "/spec/size", message)
+    })
 }
 
 fn choose_class<'a>(

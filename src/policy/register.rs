@@ -4,7 +4,7 @@
 //! them, such as two municipalities with one code. The first by creation time, then name, wins.
 
 use super::allotment::{Amounts, AppKey, Ledger};
-use super::catalogue::{self, Entry};
+use super::catalogue::Entry;
 use super::{Reason, Rejection, listed};
 use crate::desired::Kind;
 use crate::request::app::Grant;
@@ -13,7 +13,7 @@ use crate::request::{DataClassSpec, HostedSystemSpec, MunicipalitySpec, Platform
 use crate::template::{For, Template};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A municipality and what is wrong with it.
 #[derive(Clone, Debug)]
@@ -37,6 +37,13 @@ pub struct Class {
     pub created: Option<Timestamp>,
     /// What is wrong with it.
     pub problems: Vec<Rejection>,
+}
+
+/// A revision that was kept; it is read only when an app needs it.
+#[derive(Clone, Debug)]
+struct Kept {
+    spec: Arc<HostedSystemSpec>,
+    entry: OnceLock<Box<Entry>>,
 }
 
 /// What an app's system consists of.
@@ -67,6 +74,8 @@ pub struct Register {
     classes: BTreeMap<String, Class>,
     systems: BTreeMap<String, Entry>,
     unreadable: BTreeMap<(Concern, String), String>,
+    /// Revisions that were kept, by system and revision; some of them are still the catalogue's.
+    kept: BTreeMap<(String, String), Kept>,
     /// What was granted.
     pub ledger: Ledger,
 }
@@ -170,24 +179,60 @@ impl Register {
         self.systems.get(name)
     }
 
-    /// What the system of a granted app consists of, rendered for it. None when the catalogue no longer has what
-    /// was granted, so that nobody knows what shall run.
+    /// The entry that holds a revision: the catalogue's if it is still the same, or else what was kept of it.
     #[must_use]
-    pub fn render(&self, key: &AppKey, grant: &Grant, parameters: &serde_json::Value) -> Option<Rendered> {
-        let entry = self.system(&grant.system)?;
-        let (version, template) = entry.template(&grant.version)?;
+    pub fn revision(&self, system: &str, version: &str, revision: &str) -> Option<&Entry> {
+        let current = self.system(system).filter(|entry| entry.version(version).is_some_and(|(_, now)| now == revision));
+        current.or_else(|| {
+            let kept = self.kept.get(&(system.to_string(), revision.to_string()))?;
+            Some(&**kept.entry.get_or_init(|| Box::new(Entry::compile(Arc::clone(&kept.spec)))))
+        })
+    }
+
+    /// Notes that a revision is kept.
+    pub fn keep(&mut self, system: &str, revision: &str, spec: HostedSystemSpec) {
+        let kept = Kept { spec: Arc::new(spec), entry: OnceLock::new() };
+        self.kept.entry((system.to_string(), revision.to_string())).or_insert(kept);
+    }
+
+    /// Notes that a revision is no longer kept.
+    pub fn drop_revision(&mut self, system: &str, revision: &str) {
+        self.kept.remove(&(system.to_string(), revision.to_string()));
+    }
+
+    /// Whether a revision is kept.
+    #[must_use]
+    pub fn keeps(&self, system: &str, revision: &str) -> bool {
+        self.kept.contains_key(&(system.to_string(), revision.to_string()))
+    }
+
+    /// The kept revisions of a system that neither the catalogue has nor any app had lately.
+    #[must_use]
+    pub fn unused_revisions(&self, system: &str) -> Vec<String> {
+        let kept = self.kept.keys().filter(|(of, _)| of == system).map(|(_, revision)| revision);
+        let current = |revision: &str| {
+            self.system(system)
+                .is_some_and(|entry| entry.spec.versions.iter().any(|v| entry.version(&v.name).is_some_and(|(_, r)| r == revision)))
+        };
+        kept.filter(|revision| !current(revision) && !self.ledger.uses(system, revision)).cloned().collect()
+    }
+
+    /// What the system of a granted app consists of, rendered for it. None when it is not known any more what was
+    /// granted, so that nobody knows what shall run.
+    #[must_use]
+    pub fn render(&self, key: &AppKey, grant: &Grant) -> Option<Rendered> {
+        let entry = self.revision(&grant.system, &grant.version, &grant.revision)?;
+        let template = entry.template(&grant.version)?;
         let municipality = self.municipality(&key.municipality)?;
-        if catalogue::revision(&entry.spec, version) != grant.revision {
-            return None;
-        }
         let app = For {
             key,
             municipality: &municipality.spec,
             system: &grant.system,
             version: &grant.version,
             size: &grant.size,
+            scheme: self.settings.ingress.scheme,
             hostname: grant.hostname.as_deref(),
-            parameters,
+            parameters: &grant.parameters,
         };
         let objects = template.render(app).ok()?;
         Some(Rendered { objects, template: Arc::clone(template) })

@@ -65,6 +65,8 @@ reasons! {
     DataClassBroken: "The data class itself has a problem.",
     DataClassLowered: "A request asks for a weaker data class than its system's.",
     ParametersInvalid: "The parameters do not fit the system's schema.",
+    StorageShrinks: "A request asks for less storage than its app has, and a volume cannot be made smaller.",
+    DowngradeRefused: "A request asks for a version that cannot read the data of the one that runs.",
     RequirementMissing: "The data class requires a statement that the request lacks.",
     HostnameInvalid: "A host name is not an exact DNS name in lower case.",
     HostnameOutsideZones: "A host name is outside the municipality's zones.",

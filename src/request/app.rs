@@ -55,6 +55,10 @@ pub struct MunicipalityAppSpec {
     /// Stops the app and keeps its data.
     #[serde(default)]
     pub suspend: bool,
+    /// Makes the app's generated passwords anew whenever this text changes; write for example today's date. The app restarts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub rotate_secrets: Option<String>,
     /// The system's own settings; the catalogue entry says which there are.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     #[schemars(schema_with = "any_object")]
@@ -111,7 +115,11 @@ pub struct MunicipalityAppStatus {
     /// When the app was ready for the first time, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_at: Option<String>,
-    /// `Admitted`, `Isolated`, `Deployed`, `Available` and, when all four hold, `Ready`.
+    /// The revision with which every part of the app last answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<String>,
+    /// `Admitted`, `Isolated`, `Deployed`, `Available` and, when all four hold, `Ready`. Beside them `UpToDate`, whether the app
+    /// has what its catalogue entry says now, and `Supported`, whether its version is still looked after.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: super::Conditions,
@@ -127,6 +135,15 @@ pub struct Grant {
     pub version: String,
     /// Hash of the version's contents; an edited version is another revision.
     pub revision: String,
+    /// Since when the app has had this revision, RFC 3339.
+    #[serde(default)]
+    pub revision_since: String,
+    /// What it had before this revision, to which it goes back if it does not answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Earlier>,
+    /// The revision with which the app did not answer, so that it went back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Earlier>,
     /// The size with its numbers.
     pub size: GrantedSize,
     /// The data class with what it asks of the namespace.
@@ -139,6 +156,28 @@ pub struct Grant {
     pub egress: Vec<String>,
     /// Since when the app has had a grant, RFC 3339.
     pub since: String,
+    /// The parameters that were granted.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    #[schemars(schema_with = "any_object")]
+    pub parameters: Value,
+    /// The app is stopped, and its data is kept.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspend: bool,
+    /// The request's text at which the generated passwords were last made anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<String>,
+}
+
+/// A revision that an app had.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Earlier {
+    /// The version.
+    pub version: String,
+    /// Hash of the version's contents.
+    pub revision: String,
+    /// Until when the app had it, RFC 3339.
+    pub until: String,
 }
 
 /// A size as it was granted.

@@ -24,10 +24,20 @@ pub const GRANT_SEAL: &str = "kopnams.lv/grant-seal";
 pub const RETIRE: &str = "kopnams.lv/retire";
 /// Annotation on a pod template: hash of the settings that its pods use.
 pub const SETTINGS: &str = "kopnams.lv/settings";
+/// Annotation on a generated Secret, and on the pods that use it: the request's text at which its values were last made anew.
+pub const ROTATION: &str = "kopnams.lv/rotation";
+/// Annotation on a route: names of the other annotations on it that the operator writes, with commas between.
+pub const OWNS: &str = "kopnams.lv/owns";
+/// Label on a kept revision: the catalogue entry that it is of.
+pub const SYSTEM: &str = "kopnams.lv/system";
 /// Annotation by which an admin says that this very object, by its UID, may be deleted; not the operator's.
 pub const ALLOW_DELETE: &str = "kopnams.lv/allow-delete";
 /// Annotation on the `Platform`: removals asked for up to this time (RFC 3339) may go ahead.
 pub const ACKNOWLEDGE_REMOVALS: &str = "kopnams.lv/acknowledge-removals";
+/// Annotation on a `HostedSystem`: the revision that apps with data may get although it migrates or is older than what they have.
+pub const ALLOW_REVISION: &str = "kopnams.lv/allow-revision";
+/// Annotation on a `HostedSystem`: failures of roll-outs up to this time (RFC 3339) no longer count, and apps are tried again.
+pub const RESUME_ROLLOUTS: &str = "kopnams.lv/resume-rollouts";
 /// Prefix of the pod security labels, which only the operator may set on its namespaces.
 pub const POD_SECURITY: &str = "pod-security.kubernetes.io/";
 /// Finalizer on `Municipality` and `MunicipalityApp`.

@@ -55,6 +55,28 @@ pub struct PlatformSpec {
     pub notice: Option<String>,
 }
 
+/// How visitors reach an app.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Without encryption.
+    Http,
+    /// With encryption.
+    #[default]
+    Https,
+}
+
+impl Scheme {
+    /// The address of a host.
+    #[must_use]
+    pub fn url(self, host: &str) -> String {
+        match self {
+            Self::Http => format!("http://{host}"),
+            Self::Https => format!("https://{host}"),
+        }
+    }
+}
+
 /// The ingress controller of the platform.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
@@ -66,6 +88,9 @@ pub struct Ingress {
     /// routes are served with TLS by the certificate in the Secret route-tls of the app's namespace. Default: none.
     #[schemars(extend("maxProperties" = 16))]
     pub annotations: BTreeMap<String, String>,
+    /// How visitors reach the ingress: https, whether it holds the certificates or something before it does, or http, for a
+    /// trial without any. Default: https.
+    pub scheme: Scheme,
     /// Who may connect to an app that has a host name. Default: pods app=haproxy in the namespace ingress.
     #[schemars(length(max = 16))]
     pub from: Vec<Peer>,
@@ -177,7 +202,8 @@ impl Default for PlatformSpec {
 
 impl Default for Ingress {
     fn default() -> Self {
-        Self { class_name: "haproxy".into(), annotations: BTreeMap::new(), from: vec![Peer::pods("ingress", "app", "haproxy")] }
+        let from = vec![Peer::pods("ingress", "app", "haproxy")];
+        Self { class_name: "haproxy".into(), annotations: BTreeMap::new(), scheme: Scheme::Https, from }
     }
 }
 

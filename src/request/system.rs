@@ -30,6 +30,7 @@ use std::collections::BTreeMap;
     printcolumn(name = "Maintainer", type_ = "string", json_path = ".spec.maintainer"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Rolled out", type_ = "string", json_path = ".status.conditions[?(@.type==\"RolledOut\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[x_kube(validation = Rule::new("self.versions.exists(v, v.name == self.defaultVersion)")
@@ -76,9 +77,64 @@ pub struct HostedSystemSpec {
     #[serde(default)]
     #[schemars(length(max = 16), inner(length(max = 63)))]
     pub egress: Vec<String>,
-    /// Versions that can be asked for.
+    /// Versions that can be asked for, the oldest first. A later one is newer than all before it.
     #[schemars(length(min = 1, max = 64))]
     pub versions: Vec<Version>,
+    /// How a change of the entry reaches the apps that have it already.
+    #[serde(default, skip_serializing_if = "Rollout::is_default")]
+    pub rollout: Rollout,
+}
+
+/// How a change of the entry reaches the apps that have it already: a few first, then the others in turn, until too many fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Rollout {
+    /// Number of apps that go first and must answer before the others follow. Default: 1.
+    #[serde(default = "Rollout::canaries")]
+    #[schemars(range(min = 0, max = 100))]
+    pub canaries: u32,
+    /// Number of apps that change at the same time after the first. Default: 5.
+    #[serde(default = "Rollout::batch")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub batch: u32,
+    /// Number of apps that do not answer with the change after which no more apps get it. Default: 1.
+    #[serde(default = "Rollout::fail_after")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub fail_after: u32,
+    /// Seconds after which an app that does not answer has failed and goes back to what it had. Default: 600.
+    #[serde(default = "Rollout::deadline_seconds")]
+    #[schemars(range(min = 10, max = 86400))]
+    pub deadline_seconds: u32,
+}
+
+impl Rollout {
+    const fn canaries() -> u32 {
+        1
+    }
+    const fn batch() -> u32 {
+        5
+    }
+    const fn fail_after() -> u32 {
+        1
+    }
+    const fn deadline_seconds() -> u32 {
+        600
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self {
+            canaries: Self::canaries(),
+            batch: Self::batch(),
+            fail_after: Self::fail_after(),
+            deadline_seconds: Self::deadline_seconds(),
+        }
+    }
 }
 
 /// What an app of one size may use. The request is what counts against the allotment.
@@ -112,6 +168,14 @@ pub struct Version {
     #[x_kube(validation = Rule::new("self.matches('^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?$')")
         .message("NameInvalid: a version's name is letters, digits, dots and hyphens; write for example \"1.0\""))]
     pub name: String,
+    /// The last day on which the version is looked after, as 2027-12-31. Apps that still have it later say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 10, max = 10))]
+    pub eol: Option<String>,
+    /// The version changes the shape of the data that it finds, so that no earlier version can read it afterwards. Apps that
+    /// have data get it only once a platform admin has allowed it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub migrates: bool,
     /// The images that the objects use, by a name of their own; each by digest, so that what was tried is what runs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
@@ -172,10 +236,57 @@ pub struct HostedSystemStatus {
     /// The generation that the conditions speak of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready`: the entry can be asked for.
+    /// `Ready`: the entry can be asked for. `RolledOut`: every app has what the entry says.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: super::Conditions,
+    /// How far changes of the entry have come, by version; none for a version that never changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollouts: Vec<RolloutStatus>,
+}
+
+/// How far a change of one version has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RolloutStatus {
+    /// The version.
+    pub version: String,
+    /// Hash of what the version consists of now.
+    pub revision: String,
+    /// How it goes.
+    pub phase: Phase,
+    /// Number of apps that follow this version.
+    pub apps: u32,
+    /// Number of those that have the change and answer.
+    pub updated: u32,
+    /// Number of those that have the change and do not answer yet.
+    pub moving: u32,
+    /// Number of those whose turn is still to come.
+    pub waiting: u32,
+    /// Number of those that did not answer with it in time.
+    pub failed: u32,
+    /// Number of those whose request does not fit it.
+    pub unfit: u32,
+    /// What is to be known of it, and what to do.
+    pub message: String,
+}
+
+/// How a roll-out goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// The first apps have it, and it waits until they answer.
+    Canaries,
+    /// The apps get it in turn.
+    Rolling,
+    /// Too many apps did not answer with it; no more get it.
+    Stopped,
+    /// It waits until a platform admin allows it.
+    AwaitingAcknowledgement,
+    /// Every app had its turn, and some could not take it.
+    Incomplete,
+    /// Every app has it and answers.
+    #[default]
+    Done,
 }
 
 fn no_parameters() -> Value {

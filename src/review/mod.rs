@@ -6,8 +6,8 @@
 pub mod gather;
 
 use crate::desired::{self, AppTenant, DesiredSet, Identity, Workload};
-use crate::policy::{AppKey, Ask, Concern, Reason, Register, Rejection, decide};
-use crate::request::app::{Grant, MunicipalityAppSpec};
+use crate::policy::{AppKey, Ask, Concern, Reason, Register, Rejection, Turn, decide};
+use crate::request::app::Grant;
 use crate::request::check::{Definitions, Object};
 use crate::request::read::{Document, Finding, Tree};
 use gather::{Gathered, Id};
@@ -25,8 +25,6 @@ pub struct Review {
     pub register: Register,
     /// The requests, by municipality and app.
     pub apps: BTreeMap<AppKey, Outcome>,
-    /// What the requests ask, for the ones that are among the files.
-    pub requests: BTreeMap<AppKey, MunicipalityAppSpec>,
     /// The municipalities that are among the files, with what becomes of their homes.
     pub homes: BTreeMap<String, Home>,
     /// Nothing of the catalogue is among the files, so requests were checked by themselves only.
@@ -141,7 +139,8 @@ fn decide_requests(gathered: &Gathered<'_>, review: &mut Review, now: Timestamp)
     asks.sort_by(|a, b| a.0.cmp(&b.0));
     for ((_, _, key), spec, document, live) in asks {
         let standing = live.map(|live| &live.grant);
-        let ask = Ask { key: &key, spec, standing, namespace_is_foreign: gathered.is_foreign(&key.namespace()) };
+        // What is rolled out in turn on a cluster is planned as it will be in the end.
+        let ask = Ask { key: &key, spec, standing, namespace_is_foreign: gathered.is_foreign(&key.namespace()), turn: Turn::Now };
         let outcome = match decide(ask, &review.register, now) {
             Ok(grant) => {
                 review.register.ledger.enter(&key, &grant);
@@ -157,7 +156,6 @@ fn decide_requests(gathered: &Gathered<'_>, review: &mut Review, now: Timestamp)
                 Outcome::Refused { because, standing: standing.cloned().map(Box::new) }
             }
         };
-        review.requests.insert(key.clone(), (**spec).clone());
         review.apps.insert(key, outcome);
     }
     for (key, live) in &gathered.standing {
@@ -223,10 +221,8 @@ impl Review {
     #[must_use]
     pub fn desired_app(&self, key: &AppKey, grant: &Grant) -> DesiredSet {
         let members = self.register.municipality(&key.municipality).map_or(&[][..], |tenant| &tenant.spec.members);
-        let request = self.requests.get(key);
-        let rendered = request.and_then(|request| self.register.render(key, grant, &request.parameters));
-        let paused = request.is_some_and(|request| request.suspend);
-        let workload = rendered.as_ref().map(|r| Workload { objects: &r.objects, route: r.template.route.as_ref(), paused });
+        let rendered = self.register.render(key, grant);
+        let workload = rendered.as_ref().map(|r| Workload { objects: &r.objects, route: r.template.route.as_ref(), paused: grant.suspend });
         let tenant = AppTenant { key, grant, tenant_id: "", seals: None, retiring: None, members, workload };
         desired::app(tenant, self.register.settings(), &Identity::default())
     }

@@ -32,6 +32,13 @@ pub struct Notice {
     pub note: String,
 }
 
+/// Reasons of conditions beside `Ready` at which a person should look.
+const WORTH_TELLING: [(&str, &[&str]); 3] = [
+    ("UpToDate", &["WentBack", "AwaitingAcknowledgement", "DoesNotFit"]),
+    ("Supported", &["EndsSoon", "EndOfLife"]),
+    ("RolledOut", &["Stopped", "AwaitingAcknowledgement", "Incomplete"]),
+];
+
 /// What changed between two condition lists that is worth an event: severity, reason, note.
 #[must_use]
 pub fn transitions(old: &[Condition], new: &[Condition]) -> Vec<(Severity, String, String)> {
@@ -40,6 +47,13 @@ pub fn transitions(old: &[Condition], new: &[Condition]) -> Vec<(Severity, Strin
         && find(old, "Stalled").is_none_or(|before| before.reason != stalled.reason)
     {
         told.push((Severity::Warning, stalled.reason.clone(), stalled.message.clone()));
+    }
+    for (type_, worth) in WORTH_TELLING {
+        if let Some(now) = find(new, type_).filter(|now| worth.contains(&now.reason.as_str()))
+            && find(old, type_).is_none_or(|before| before.reason != now.reason)
+        {
+            told.push((Severity::Warning, now.reason.clone(), now.message.clone()));
+        }
     }
     let (before, after) = (find(old, "Ready"), find(new, "Ready"));
     if let (Some(before), Some(after)) = (before, after)

@@ -3,6 +3,7 @@
 pub mod conditions;
 pub mod events;
 pub mod summarise;
+pub mod version;
 pub mod write;
 
 pub use conditions::{Verdict, merge};

@@ -1,15 +1,16 @@
 //! From what was decided and what is live to the status of each kind. Pure.
 
 use super::conditions::{Verdict, merge};
+use super::version;
 use crate::desired::Kind;
 use crate::live::Health;
 use crate::policy::rejection::joined;
-use crate::policy::{Reason, Rejection};
+use crate::policy::{Course, Reason, Rejection};
 use crate::request::app::{Grant, MunicipalityApp, MunicipalityAppStatus};
 use crate::request::class::DataClassStatus;
 use crate::request::municipality::{Municipality, MunicipalityStatus, UnclaimedTenant};
-use crate::request::platform::PlatformStatus;
-use crate::request::system::HostedSystemStatus;
+use crate::request::platform::{PlatformStatus, Scheme};
+use crate::request::system::{HostedSystemStatus, Phase, RolloutStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -55,6 +56,14 @@ pub struct AppState<'a> {
     pub grant: Option<&'a Grant>,
     /// Why the request as it stands is refused, if it is.
     pub rejections: &'a [Rejection],
+    /// Where it stands in the roll-out of its system's version.
+    pub course: &'a Course,
+    /// Why it does not fit what is rolled out, if it does not.
+    pub unfit: &'a [Rejection],
+    /// The last day on which its version is looked after, if that is known.
+    pub eol: Option<&'a str>,
+    /// How visitors reach it.
+    pub scheme: Scheme,
     /// How far its guard rails are.
     pub rails: Rails,
     /// How the system behind them is doing.
@@ -71,7 +80,7 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
     let old = request.status.clone().unwrap_or_default();
     let granted = state.grant.is_some();
     let live = state.rails == Rails::Live && granted;
-    let suspend = request.spec.suspend;
+    let suspend = state.grant.is_some_and(|grant| grant.suspend);
     let admitted = match (state.rejections.first(), state.grant) {
         (Some(first), Some(_)) => {
             Verdict::no("Admitted", first.reason.as_str(), format!("{}; what was granted before stays in force", joined(state.rejections)))
@@ -99,20 +108,30 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
     let stalled = state.rejections.first().map(|first| Verdict::yes("Stalled", first.reason.as_str(), joined(state.rejections)));
     let reconciling = (stalled.is_none() && !ready.holds).then(|| Verdict::yes("Reconciling", &ready.reason, ready.message.clone()));
     let is_ready = ready.holds;
+    let answers = state.grant.filter(|_| live && !suspend && verdicts.iter().all(|verdict| !is_work(verdict) || verdict.holds));
+    let answered = answers.map(|grant| grant.revision.clone()).or(old.answered);
     verdicts.push(ready);
     verdicts.extend(stalled);
     verdicts.extend(reconciling);
+    verdicts.extend(state.grant.map(|grant| version::up_to_date(grant, state.course, state.unfit)));
+    verdicts.extend(state.grant.map(|grant| version::supported(grant, state.eol, now)));
     let generation = request.metadata.generation;
     MunicipalityAppStatus {
         observed_generation: generation,
         grant: state.grant.cloned(),
         namespace: granted.then(|| state.namespace.to_string()),
         tenant_id: state.tenant_id.map(ToString::to_string).or(old.tenant_id),
-        url: state.grant.and_then(|g| g.hostname.as_ref()).map(|host| format!("https://{host}")),
+        url: state.grant.and_then(|g| g.hostname.as_ref()).map(|host| state.scheme.url(host)),
+        answered,
         requested_at: old.requested_at.or_else(|| request.metadata.creation_timestamp.as_ref().map(|t| written(t.0))),
         ready_at: old.ready_at.or_else(|| is_ready.then(|| written(now))),
         conditions: merge(&old.conditions, verdicts, generation, now),
     }
+}
+
+/// Whether a verdict is about the system that runs.
+fn is_work(verdict: &Verdict) -> bool {
+    ["Deployed", "Available"].contains(&verdict.type_)
 }
 
 /// The status of a request whose removal waits.
@@ -266,7 +285,52 @@ macro_rules! plain {
         }
     )*};
 }
-plain!(PlatformStatus, DataClassStatus, HostedSystemStatus);
+plain!(PlatformStatus, DataClassStatus);
+
+impl Plain for HostedSystemStatus {
+    fn with(observed_generation: Option<i64>, conditions: Vec<Condition>) -> Self {
+        Self { observed_generation, conditions, rollouts: Vec::new() }
+    }
+    fn conditions(&self) -> &[Condition] {
+        &self.conditions
+    }
+}
+
+/// The status of a catalogue entry: whether it can be asked for, and how far its changes have come.
+#[must_use]
+pub fn system(
+    old: Option<&HostedSystemStatus>,
+    problems: &[Rejection],
+    rollouts: &[RolloutStatus],
+    generation: Option<i64>,
+    now: Timestamp,
+) -> HostedSystemStatus {
+    let before = old.map(Plain::conditions).unwrap_or_default();
+    let mut conditions = usable(before, problems, generation, now);
+    // The one that asks most for attention speaks.
+    let rank = |phase: Phase| match phase {
+        Phase::Stopped => 0,
+        Phase::AwaitingAcknowledgement => 1,
+        Phase::Incomplete => 2,
+        Phase::Canaries => 3,
+        Phase::Rolling => 4,
+        Phase::Done => 5,
+    };
+    if let Some(worst) = rollouts.iter().min_by_key(|rollout| rank(rollout.phase)) {
+        let reason = match worst.phase {
+            Phase::Stopped => "Stopped",
+            Phase::AwaitingAcknowledgement => "AwaitingAcknowledgement",
+            Phase::Incomplete => "Incomplete",
+            Phase::Canaries => "Canaries",
+            Phase::Rolling => "Rolling",
+            Phase::Done => "Done",
+        };
+        let verdict =
+            Verdict { type_: "RolledOut", holds: worst.phase == Phase::Done, reason: reason.into(), message: worst.message.clone() };
+        conditions.extend(merge(before, vec![verdict], generation, now));
+    }
+    HostedSystemStatus { observed_generation: generation, conditions, rollouts: rollouts.to_vec() }
+}
 
 fn written(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

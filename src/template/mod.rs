@@ -16,6 +16,7 @@ use crate::desired::Kind;
 use crate::policy::{AppKey, Reason, Rejection};
 use crate::request::MunicipalitySpec;
 use crate::request::app::GrantedSize;
+use crate::request::platform::Scheme;
 use crate::request::system::{GeneratedSecret, HostedSystemSpec, Route, Version};
 use expression::Text;
 use place::{Declared, Parameters};
@@ -57,6 +58,8 @@ pub struct For<'a> {
     pub version: &'a str,
     /// The size.
     pub size: &'a GrantedSize,
+    /// How visitors reach it.
+    pub scheme: Scheme,
     /// The host name, if one is claimed.
     pub hostname: Option<&'a str>,
     /// The request's parameters.
@@ -123,6 +126,13 @@ impl Template {
 
     /// The objects for an app, each with its kind, in the order of the entry.
     pub fn render(&self, app: For<'_>) -> Result<Vec<(Kind, Value)>, String> {
+        let mut objects = self.evaluate(app)?;
+        objects.iter_mut().for_each(|(kind, object)| defaults::fill(*kind, object));
+        Ok(objects)
+    }
+
+    /// The objects as the entry says them, before defaults are written out.
+    fn evaluate(&self, app: For<'_>) -> Result<Vec<(Kind, Value)>, String> {
         if self.pieces.is_empty() {
             return Ok(Vec::new());
         }
@@ -136,7 +146,6 @@ impl Template {
                     *spot = value;
                 }
             }
-            defaults::fill(piece.kind, &mut object);
             objects.push((piece.kind, object));
         }
         Ok(objects)
@@ -144,7 +153,7 @@ impl Template {
 
     fn variables(&self, app: For<'_>) -> Map<String, Value> {
         let host = app.hostname.unwrap_or_default();
-        let url = app.hostname.map(|host| format!("https://{host}")).unwrap_or_default();
+        let url = app.hostname.map(|host| app.scheme.url(host)).unwrap_or_default();
         let size = app.size;
         let mut parameters = self.parameters.defaults.clone();
         parameters.extend(app.parameters.as_object().cloned().unwrap_or_default());

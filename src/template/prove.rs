@@ -1,13 +1,18 @@
 //! Proving a version before anybody asks for it: it is rendered for a stand-in in every size.
 
 use super::fit::{self, Room};
-use super::{For, Template, name, place};
+use super::{For, Template, name, place, shape};
 use crate::desired::Kind;
 use crate::policy::{AppKey, Reason, Rejection};
 use crate::request::app::GrantedSize;
+use crate::request::platform::Scheme;
 use crate::request::quantity::Cpu;
 use crate::request::system::{HostedSystemSpec, Route, Version};
 use crate::request::{MunicipalitySpec, Title};
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
+use k8s_openapi::api::batch::v1::{CronJob, Job};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Value, json};
 
@@ -36,20 +41,28 @@ pub fn prove(template: &Template, spec: &HostedSystemSpec, version: &Version, at
             system: "system",
             version: &version.name,
             size: &granted,
+            scheme: Scheme::Https,
             hostname: Some("www.example.lv"),
             parameters: &parameters,
         };
-        let objects = match template.render(app) {
-            Ok(objects) => objects,
+        let (objects, bare) = match template.render(app).and_then(|objects| Ok((objects, template.evaluate(app)?))) {
+            Ok(both) => both,
             Err(problem) => {
                 found.push(Rejection::new(Reason::ExpressionInvalid, format!("{at}/objects"), problem));
                 break;
             }
         };
+        for (index, (kind, object)) in bare.iter().enumerate() {
+            // An expression may give a map: what is in it must be allowed as if it were written there.
+            let place = |path: &str| format!("{at}/objects/{index}{path}");
+            let problems = shape::forbidden(*kind, object);
+            found.extend(problems.into_iter().map(|(path, message)| Rejection::new(Reason::ObjectNotAllowed, place(&path), message)));
+        }
         for (index, (kind, object)) in objects.iter().enumerate() {
             let problems = fit::resources(index, *kind, object);
             let place = |path: &str| format!("{at}/objects/{index}{path}");
             found.extend(problems.into_iter().map(|(_, path, message)| Rejection::new(Reason::ObjectNotAllowed, place(&path), message)));
+            found.extend(typed(*kind, object).map(|message| Rejection::new(Reason::ObjectNotAllowed, place(""), message)));
             found.extend(
                 judge(*kind, object, &objects).map(|(path, message)| Rejection::new(Reason::ObjectNotAllowed, place(path), message)),
             );
@@ -63,6 +76,25 @@ pub fn prove(template: &Template, spec: &HostedSystemSpec, version: &Version, at
     found.sort_by(|a, b| (&a.path, &a.message).cmp(&(&b.path, &b.message)));
     found.dedup();
     found
+}
+
+/// What Kubernetes' own types cannot read in an object, such as a text where a number belongs.
+fn typed(kind: Kind, object: &Value) -> Option<String> {
+    fn read<K: serde::de::DeserializeOwned>(object: &Value) -> Option<String> {
+        K::deserialize(object).err().map(|error| error.to_string())
+    }
+    let problem = match kind {
+        Kind::ConfigMap => read::<ConfigMap>(object),
+        Kind::PersistentVolumeClaim => read::<PersistentVolumeClaim>(object),
+        Kind::Service => read::<Service>(object),
+        Kind::Deployment => read::<Deployment>(object),
+        Kind::StatefulSet => read::<StatefulSet>(object),
+        Kind::Job => read::<Job>(object),
+        Kind::CronJob => read::<CronJob>(object),
+        Kind::PodDisruptionBudget => read::<PodDisruptionBudget>(object),
+        _ => None,
+    };
+    problem.map(|problem| format!("the API server cannot read the {kind} `{}`: {problem}; write a value of the right kind", name(object)))
 }
 
 /// Rules that concern an object as a whole.

@@ -67,6 +67,7 @@ fn render(template: &Template, parameters: &Value) -> Result<Vec<(Kind, Value)>,
         system: "website",
         version: "1.0",
         size: &size,
+        scheme: Scheme::Https,
         hostname: Some("www.ogre.example.lv"),
         parameters,
     };
@@ -131,6 +132,8 @@ fn kinds_fields_and_values_outside_the_list_are_refused_with_their_path() {
             "/objects/1/metadata/name",
             "there are two objects ConfigMap `a`",
         ),
+        (deployment("", "terminationGracePeriodSeconds: soon,"), "/objects/0", "invalid type: string"),
+        (deployment("", r#"terminationGracePeriodSeconds: "${municipality.title}","#), "/terminationGracePeriodSeconds/lv", "leave it out"),
         ("[{apiVersion: v1, kind: Service, metadata: {name: kopnams-notice}}]".into(), "/metadata/name", "belongs to the operator"),
         ("[{apiVersion: v1, kind: Service, metadata: {name: a}, spec: {type: NodePort}}]".into(), "/spec/type", "must be ClusterIP"),
     ];

@@ -92,7 +92,10 @@ fn examples_mean_what_they_say() {
             tidy(world, &example).await;
         }
         below_granted(world).await;
-        say(&format!("  {good} good requests, {} rejected files", rejected.len() + 1));
+        for reason in ["StorageShrinks", "DowngradeRefused"] {
+            refused_with_a_grant(world, reason).await;
+        }
+        say(&format!("  {good} good requests, {} rejected files", rejected.len() + 3));
         for app in documents_of_requests() {
             let (slug, name) = (text(&app, "/metadata/namespace"), text(&app, "/metadata/name"));
             world.ready_app(slug, name).await;
@@ -183,6 +186,28 @@ async fn tidy(world: &World, example: &Rejected) {
             world.delete("DataClass", "", name).await;
         }
     }
+}
+
+/// What live.yaml shows is made for real and granted; then the request changes, is refused, and what was granted stays.
+async fn refused_with_a_grant(world: &World, reason: &str) {
+    let folder = format!("{EXAMPLES}/rejected/{reason}");
+    let example = Rejected::read(Path::new(&format!("{folder}/request.yaml")));
+    for document in example.documents.iter().filter(|document| !example.is_about(document)) {
+        kubectl_apply(world, &document.source).await.unwrap();
+    }
+    let live = documents(&fs::read_to_string(format!("{folder}/live.yaml")).unwrap()).remove(0);
+    let mut request = live["items"][0].clone();
+    request.as_object_mut().unwrap().remove("status");
+    request["metadata"] = json!({"name": example.name, "namespace": example.namespace});
+    kubectl_apply(world, &request.to_string()).await.unwrap();
+    let granted = world.ready_app(&example.namespace, &example.name).await["status"]["grant"].clone();
+    for document in &example.documents {
+        kubectl_apply(world, &document.source).await.unwrap();
+    }
+    let refused = |o: &Value| condition(o, "Admitted") == ("False", reason);
+    let after = world.see("MunicipalityApp", &example.namespace, &example.name, reason, refused).await;
+    assert_eq!(after["status"]["grant"], granted, "what was granted stays in force");
+    world.delete("MunicipalityApp", &example.namespace, &example.name).await;
 }
 
 /// The state before is made for real, with room enough; then the allotment shrinks.

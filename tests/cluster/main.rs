@@ -16,6 +16,7 @@ mod members;
 mod operator;
 mod platform;
 mod removal;
+mod rollout;
 mod run;
 mod silence;
 mod survival;

@@ -303,7 +303,7 @@ fn resource(kind: &str) -> ApiResource {
         "Role" | "RoleBinding" | "ClusterRole" | "ClusterRoleBinding" => {
             ("rbac.authorization.k8s.io", "v1", format!("{}s", kind.to_lowercase()))
         }
-        "Deployment" | "StatefulSet" => ("apps", "v1", format!("{}s", kind.to_lowercase())),
+        "Deployment" | "StatefulSet" | "ControllerRevision" => ("apps", "v1", format!("{}s", kind.to_lowercase())),
         "Job" | "CronJob" => ("batch", "v1", format!("{}s", kind.to_lowercase())),
         "PodDisruptionBudget" => ("policy", "v1", "poddisruptionbudgets".into()),
         "Ingress" => ("networking.k8s.io", "v1", "ingresses".into()),

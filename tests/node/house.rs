@@ -149,7 +149,7 @@ fn platform(images: &[Value]) -> Value {
     json!({
         "apiVersion": "kopnams.lv/v1alpha1", "kind": "Platform", "metadata": {"name": "platform"},
         "spec": {
-            "ingress": {"className": "traefik", "from": [{"namespace": "ingress", "podLabels": {"app": "traefik"}}]},
+            "ingress": {"className": "traefik", "scheme": "http", "from": [{"namespace": "ingress", "podLabels": {"app": "traefik"}}]},
             "dns": [{"namespace": "kube-system", "podLabels": {"k8s-app": "kube-dns"}}],
             "egress": {"mail-relay": [{"cidr": "192.0.2.25/32", "ports": [25]}]},
             "notice": notice,

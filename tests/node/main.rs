@@ -24,4 +24,5 @@ mod house;
 mod isolation;
 mod tracker;
 mod trouble;
+mod upgrade;
 mod website;

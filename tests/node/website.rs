@@ -12,7 +12,7 @@ fn a_request_for_a_website_ends_with_the_website_answering() {
         let host = "www.kuldiga.example.lv";
         let app = house.open(&website("kuldigas-novads", "vietne", host, "Kuldīgas <novads> & \"citi\"")).await;
         assert_eq!(condition(&app, "Deployed"), ("True", "Deployed"));
-        assert_eq!(app["status"]["url"], format!("https://{host}"));
+        assert_eq!(app["status"]["url"], format!("http://{host}"));
         let page = house.page(host, "/", 200).await;
         assert!(page.contains("Kuldīgas &lt;novads&gt; &amp; &quot;citi&quot;"), "{page}");
         assert!(page.contains("lang=\"lv\""), "{page}");

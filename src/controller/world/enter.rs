@@ -36,18 +36,20 @@ impl World {
         }
         // Its municipality told of the tenant as one without a request.
         let claimed_again = before.is_none() && self.index.namespace(&key.namespace()).is_some();
-        let created = meta.creation_timestamp.as_ref().map(|t| t.0);
         let rejections = before.map(|known| known.rejections.clone()).unwrap_or_default();
         let decided = before.is_some_and(|known| known.decided) && !asked_otherwise;
         let unreadable = unreadable.map(|error| {
             let message = format!("the request cannot be read by this release: {error}; apply it again as the documentation describes it");
             Rejection::new(Reason::ObjectUnreadable, "", message)
         });
-        let record = AppRecord { object: Arc::new(object), grant: standing, rejections, decided, unreadable };
+        let (course, unfit) = before.map(|known| (known.course.clone(), known.unfit.clone())).unwrap_or_default();
+        let record = AppRecord { object: Arc::new(object), grant: standing, rejections, decided, unreadable, course, unfit };
         self.apps.insert(key.clone(), record);
         self.by_municipality.entry(key.municipality.clone()).or_default().insert(key.app.clone());
         if asked_otherwise {
-            self.undecided.insert((created, key.clone()));
+            self.undecide(&key);
+        } else if changed {
+            self.rollout_concerns(&key);
         }
         if claimed_again {
             self.touch(Key::Municipality(key.municipality.clone()));
@@ -69,6 +71,7 @@ impl World {
                 self.by_municipality.remove(&key.municipality);
             }
         }
+        self.rollouts.left(&record.object.spec.system);
         self.account_for_unclaimed(key);
         self.touch(Key::App(key.clone()));
         self.touch(Key::Municipality(key.municipality.clone()));
@@ -115,9 +118,18 @@ impl World {
         if self.systems.get(&name).is_some_and(|known| newer(&known.metadata, &object.metadata)) {
             return;
         }
-        let otherwise = self.systems.get(&name).is_none_or(|known| known.spec != object.spec);
+        let known = self.systems.get(&name);
+        let otherwise = known.is_none_or(|known| known.spec != object.spec);
+        let ends = |system: &HostedSystem| system.spec.versions.iter().map(|v| (v.name.clone(), v.eol.clone())).collect::<Vec<_>>();
+        if known.is_some_and(|known| ends(known) != ends(&object)) {
+            // No decision depends on it, and apps say it.
+            let users = self.apps.iter().filter(|(_, record)| record.object.spec.system == name).map(|(key, _)| Key::App(key.clone()));
+            self.to_do.extend(users.collect::<Vec<_>>());
+        }
         self.register.set_unreadable(Concern::System, &name, None);
         self.touch(Key::System(name.clone()));
+        // Its annotations may let apps go on.
+        self.rollouts.look_at(&name);
         if otherwise {
             self.register.set_system(&name, object.spec.clone());
             self.stale = true;
@@ -129,6 +141,7 @@ impl World {
     /// Takes a catalogue entry out; apps that were granted it keep running.
     pub fn remove_system(&mut self, name: &str) {
         self.systems.remove(name);
+        self.touch(Key::System(name.to_string()));
         self.register.remove_system(name);
         self.register.set_unreadable(Concern::System, name, None);
         self.stale = true;
@@ -212,8 +225,7 @@ impl World {
             Some(record) => {
                 let conflict = record.rejections.iter().any(|r| r.reason == Reason::NamespaceConflict);
                 if conflict != self.is_foreign(&key) {
-                    let created = record.object.metadata.creation_timestamp.as_ref().map(|t| t.0);
-                    self.undecided.insert((created, key.clone()));
+                    self.undecide(&key);
                 }
                 self.touch(Key::App(key));
             }
@@ -239,6 +251,7 @@ pub fn stand_in(metadata: ObjectMeta) -> MunicipalityApp {
         hostname: None,
         data_class: None,
         suspend: false,
+        rotate_secrets: None,
         parameters: serde_json::Value::Null,
         processing: crate::request::app::Processing::default(),
     };

@@ -4,7 +4,7 @@
 //! and names the keys that are to be looked at.
 
 use crate::live::{Deed, DeedKey, Index};
-use crate::policy::{AppKey, Ask, Concern, Ledger, Reason, Register, Rejection, decide};
+use crate::policy::{AppKey, Ask, Concern, Course, Ledger, Reason, Register, Rejection, Turn, decide};
 use crate::request::app::{Grant, MunicipalityApp};
 use crate::request::names::app_namespace;
 use crate::request::{DataClass, HostedSystem, Municipality, Platform};
@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 mod enter;
+mod rollouts;
 
 pub use enter::{key_of, stand_in};
 
@@ -47,6 +48,10 @@ pub struct AppRecord {
     pub decided: bool,
     /// Why it cannot be read, if it cannot.
     pub unreadable: Option<Rejection>,
+    /// Where it stands in the roll-out of its system's version.
+    pub course: Course,
+    /// Why it does not fit what is rolled out, if it does not.
+    pub unfit: Vec<Rejection>,
 }
 
 /// A watched source that must have listed everything once before anything is decided.
@@ -54,6 +59,8 @@ pub struct AppRecord {
 pub enum Store {
     /// Custom resources of one kind, by plural.
     Custom(&'static str),
+    /// Kept revisions.
+    Revisions,
     /// Live objects.
     Live(crate::live::index::Source),
 }
@@ -91,6 +98,7 @@ pub struct World {
     stale: bool,
     undecided: BTreeSet<(Option<Timestamp>, AppKey)>,
     to_do: HashSet<Key>,
+    rollouts: rollouts::Rollouts,
 }
 
 impl World {
@@ -119,6 +127,7 @@ impl World {
             return;
         }
         self.register.ledger = Ledger::default();
+        self.rollouts = rollouts::Rollouts::default();
         let keys: Vec<AppKey> = self.apps.keys().cloned().collect();
         for key in keys {
             let sealed = self.sealed_grant(&key);
@@ -197,7 +206,10 @@ impl World {
                 }
             }
         }
-        while let Some((_, key)) = self.undecided.pop_first() {
+        // Whose turn it is must be known before anything is decided, and a decision may make it somebody else's.
+        loop {
+            self.pace(now);
+            let Some((_, key)) = self.undecided.pop_first() else { break };
             self.decide(&key, now);
         }
         self.to_do.drain().collect()
@@ -206,6 +218,7 @@ impl World {
     /// What was granted before this process started keeps its place before anything new is decided.
     fn start(&mut self) {
         self.started = true;
+        self.rollouts.look_at_all(self.systems.keys());
         let unclaimed: Vec<AppKey> =
             self.index.namespaces().filter(|(_, n)| n.marks.is_some()).filter_map(|(name, _)| self.deed(name)?.key()).collect();
         for key in unclaimed {
@@ -232,12 +245,24 @@ impl World {
         if record.object.metadata.deletion_timestamp.is_some() {
             return;
         }
-        let ask = Ask { key, spec: &record.object.spec, standing: record.grant.as_ref(), namespace_is_foreign: self.is_foreign(key) };
+        let turn = record.grant.as_ref().map_or(Turn::Now, |_| record.course.turn());
+        let ask = Ask { key, spec: &record.object.spec, standing: record.grant.as_ref(), namespace_is_foreign: self.is_foreign(key), turn };
+        let mut unfit = Vec::new();
         let outcome = match &record.unreadable {
             Some(problem) => Err(vec![problem.clone()]),
             // Without the key the tenants that have no request are not known, so nothing is left to give.
             None if self.deed_key_lost => Err(vec![Rejection::new(Reason::DeedKeyLost, "", KEY_LOST)]),
-            None => decide(ask, &self.register, now),
+            None => match decide(ask, &self.register, now) {
+                // What the catalogue changed is no fault of a request that fits what the app has.
+                Err(why) if self.is_led(record) => match decide(Ask { turn: Turn::Stay, ..ask }, &self.register, now) {
+                    Ok(grant) => {
+                        unfit = why;
+                        Ok(grant)
+                    }
+                    Err(_) => Err(why),
+                },
+                other => other,
+            },
         };
         let before = self.register.ledger.holding(key).cloned();
         let changed = match &outcome {
@@ -252,6 +277,9 @@ impl World {
             return;
         };
         record.decided = true;
+        if !unfit.is_empty() {
+            record.unfit = unfit;
+        }
         match outcome {
             Ok(grant) => {
                 record.grant = Some(grant);
@@ -262,6 +290,7 @@ impl World {
         if changed || first {
             self.touch(Key::App(key.clone()));
         }
+        self.rollout_concerns(key);
         if let Some(before) = before
             && self
                 .register
@@ -299,12 +328,10 @@ impl World {
     }
 
     fn undecide_municipality(&mut self, name: &str, only_refused: bool) {
-        for app in self.by_municipality.get(name).into_iter().flatten() {
-            let key = AppKey::new(name, app);
-            if let Some(record) = self.apps.get(&key)
-                && (!only_refused || !record.rejections.is_empty())
-            {
-                self.undecided.insert((record.object.metadata.creation_timestamp.as_ref().map(|t| t.0), key.clone()));
+        let keys: Vec<AppKey> = self.by_municipality.get(name).into_iter().flatten().map(|app| AppKey::new(name, app)).collect();
+        for key in keys {
+            if self.apps.get(&key).is_some_and(|record| !only_refused || !record.rejections.is_empty() || !record.unfit.is_empty()) {
+                self.undecide(&key);
             }
             if !only_refused {
                 // Members and zones concern guard rails too.
@@ -316,8 +343,18 @@ impl World {
     /// A host name was freed: whoever waits for it, also in another municipality, is decided again.
     fn undecide_host(&mut self, host: Option<&str>) {
         let waits = |record: &AppRecord| host.is_some() && !record.rejections.is_empty() && record.object.spec.hostname.as_deref() == host;
-        let waiting = self.apps.iter().filter(|(_, record)| waits(record));
-        self.undecided.extend(waiting.map(|(key, record)| (record.object.metadata.creation_timestamp.as_ref().map(|t| t.0), key.clone())));
+        let waiting: Vec<AppKey> = self.apps.iter().filter(|(_, record)| waits(record)).map(|(key, _)| key.clone()).collect();
+        waiting.iter().for_each(|key| self.undecide(key));
+    }
+
+    /// A request, or something that decides about it, is other than it was: it is decided again, and what it did not
+    /// fit it may fit now.
+    fn undecide(&mut self, key: &AppKey) {
+        let Some(record) = self.apps.get_mut(key) else { return };
+        record.unfit.clear();
+        let created = record.object.metadata.creation_timestamp.as_ref().map(|t| t.0);
+        self.undecided.insert((created, key.clone()));
+        self.rollout_concerns(key);
     }
 
     /// Tenants without a request follow the groups and the settings too.
@@ -329,12 +366,13 @@ impl World {
 
     fn undecide_users_of(&mut self, system: &str) {
         let users = self.apps.iter().filter(|(_, record)| record.object.spec.system == system);
-        self.undecided.extend(users.map(|(key, record)| (record.object.metadata.creation_timestamp.as_ref().map(|t| t.0), key.clone())));
+        let users: Vec<AppKey> = users.map(|(key, _)| key.clone()).collect();
+        users.iter().for_each(|key| self.undecide(key));
     }
 
     fn undecide_all(&mut self) {
-        let all = self.apps.iter().map(|(key, record)| (record.object.metadata.creation_timestamp.as_ref().map(|t| t.0), key.clone()));
-        self.undecided.extend(all);
+        let all: Vec<AppKey> = self.apps.keys().cloned().collect();
+        all.iter().for_each(|key| self.undecide(key));
     }
 }
 

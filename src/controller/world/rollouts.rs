@@ -1,0 +1,197 @@
+//! Roll-outs as the world sees them: who follows which version, how each does, and whose turn it is.
+//!
+//! A system is looked at only when one of its apps does not have what the catalogue says, so an app that is new costs nothing.
+
+use super::{AppRecord, Key, World};
+use crate::policy::rollout::{Follower, Health, Target, pace};
+use crate::policy::{AppKey, Course, Turn};
+use crate::request::names::{ALLOW_REVISION, RESUME_ROLLOUTS};
+use crate::request::system::{Phase, RolloutStatus, Version};
+use crate::status::conditions::find;
+use jiff::Timestamp;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is known of roll-outs.
+#[derive(Debug, Default)]
+pub(super) struct Rollouts {
+    /// Systems to be looked at.
+    due: BTreeSet<String>,
+    /// Systems some of whose apps do not have what the catalogue says.
+    going: BTreeSet<String>,
+    /// How the roll-outs of each system go.
+    status: BTreeMap<String, Vec<RolloutStatus>>,
+    /// When a system is to be looked at again, if nothing happens before.
+    again: BTreeMap<String, Timestamp>,
+}
+
+impl Rollouts {
+    pub(super) fn look_at(&mut self, system: &str) {
+        self.due.insert(system.to_string());
+    }
+
+    pub(super) fn look_at_all<'a>(&mut self, systems: impl Iterator<Item = &'a String>) {
+        self.due.extend(systems.cloned());
+    }
+
+    /// An app of the system is gone.
+    pub(super) fn left(&mut self, system: &str) {
+        if self.going.contains(system) || self.status.get(system).is_some_and(|status| !status.is_empty()) {
+            self.look_at(system);
+        }
+    }
+}
+
+impl World {
+    /// How the roll-outs of a system go, and when to look again.
+    #[must_use]
+    pub fn rollouts_of(&self, system: &str) -> (&[RolloutStatus], Option<Timestamp>) {
+        (self.rollouts.status.get(system).map_or(&[], Vec::as_slice), self.rollouts.again.get(system).copied())
+    }
+
+    /// A system is looked at again, for time has passed.
+    pub fn look_at_rollouts(&mut self, system: &str) {
+        self.rollouts.look_at(system);
+    }
+
+    /// Something about an app is other than before: if it does not have what the catalogue says, or another app of its
+    /// system does not, whose turn it is may be otherwise.
+    pub(super) fn rollout_concerns(&mut self, key: &AppKey) {
+        let Some(record) = self.apps.get(key) else { return };
+        let system = &record.object.spec.system;
+        let behind = record.grant.as_ref().is_some_and(|grant| {
+            let target = self.register.system(system).and_then(|entry| entry.target(record.object.spec.version.as_deref()));
+            target.is_some_and(|(_, revision)| grant.system == *system && grant.revision != revision)
+        });
+        if behind || self.rollouts.going.contains(system) {
+            let system = system.clone();
+            self.rollouts.look_at(&system);
+        }
+    }
+
+    /// Whether the catalogue leads the app to another revision than it has, without its request asking for it.
+    pub(super) fn is_led(&self, record: &AppRecord) -> bool {
+        record.course.turn() == Turn::Now && record.grant.as_ref().is_some_and(|grant| !asks(record, &grant.version))
+    }
+
+    /// Finds whose turn it is in every system that is to be looked at, and undecides these.
+    pub(super) fn pace(&mut self, now: Timestamp) {
+        while let Some(system) = self.rollouts.due.pop_first() {
+            let Some((status, courses, again)) = self.paced(&system, now) else { continue };
+            let going =
+                status.iter().any(|status| status.phase != Phase::Done) || courses.iter().any(|(_, course)| *course != Course::UpToDate);
+            if going {
+                self.rollouts.going.insert(system.clone())
+            } else {
+                self.rollouts.going.remove(&system)
+            };
+            let before = match again {
+                Some(again) => self.rollouts.again.insert(system.clone(), again),
+                None => self.rollouts.again.remove(&system),
+            };
+            let said = self.rollouts.status.insert(system.clone(), status.clone());
+            if said.is_none_or(|said| said != status) || before != again {
+                self.touch(Key::System(system));
+            }
+            for (key, course) in courses {
+                let Some(record) = self.apps.get_mut(&key) else { continue };
+                if record.course == course {
+                    continue;
+                }
+                record.course = course;
+                if matches!(record.course, Course::Move | Course::Back) {
+                    let created = record.object.metadata.creation_timestamp.as_ref().map(|t| t.0);
+                    self.undecided.insert((created, key.clone()));
+                }
+                self.touch(Key::App(key));
+            }
+        }
+    }
+
+    /// How the roll-outs of a system go, where each of its apps stands, and when to look again. None while the entry has
+    /// a problem: then everybody keeps what it has.
+    #[expect(clippy::type_complexity, reason = "three answers of one question, taken apart at once")]
+    fn paced(&self, system: &str, now: Timestamp) -> Option<(Vec<RolloutStatus>, Vec<(AppKey, Course)>, Option<Timestamp>)> {
+        let entry = self.register.system(system).filter(|entry| entry.problems.is_empty())?;
+        let object = self.systems.get(system)?;
+        let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name)).map(String::as_str);
+        let resumed = annotation(RESUME_ROLLOUTS).and_then(|time| time.parse().ok());
+        let mut by_version: BTreeMap<&str, Vec<(&AppKey, &AppRecord)>> = BTreeMap::new();
+        for (key, record) in &self.apps {
+            let spec = &record.object.spec;
+            let follows = spec.system == system
+                && record.unreadable.is_none()
+                && record.object.metadata.deletion_timestamp.is_none()
+                && record.grant.as_ref().is_some_and(|grant| grant.system == system);
+            if let Some((version, _)) = entry.target(spec.version.as_deref()).filter(|_| follows) {
+                by_version.entry(&version.name).or_default().push((key, record));
+            }
+        }
+        let known = object.status.as_ref().map(|status| status.rollouts.as_slice()).unwrap_or_default();
+        let before = self.rollouts.status.get(system).map_or(known, Vec::as_slice);
+        let (mut all, mut courses, mut again) = (Vec::new(), Vec::new(), None::<Timestamp>);
+        for (version, revision) in entry.spec.versions.iter().filter_map(|version| entry.version(&version.name)) {
+            let Some(records) = by_version.get(version.name.as_str()) else { continue };
+            let target = Target {
+                version: &version.name,
+                revision,
+                migrates: version.migrates,
+                rollout: entry.spec.rollout,
+                maintainer: &entry.spec.maintainer,
+                allowed: annotation(ALLOW_REVISION),
+                resumed,
+            };
+            let goes_back = |grant: &crate::request::app::Grant| entry.goes_back(&grant.version, &version.name);
+            let followers: Vec<Follower<'_>> = records.iter().filter_map(|(key, record)| follower(key, record, goes_back)).collect();
+            let paced = pace(target, &followers, now);
+            courses.extend(followers.iter().map(|follower| follower.key.clone()).zip(paced.courses));
+            again = [again, paced.look_again].into_iter().flatten().min();
+            all.extend(worth_saying(version, paced.status, before));
+        }
+        Some((all, courses, again))
+    }
+}
+
+/// A version that never changed has nothing to say, and of what is done the last word stays.
+fn worth_saying(version: &Version, status: RolloutStatus, before: &[RolloutStatus]) -> Option<RolloutStatus> {
+    let before = before.iter().find(|before| before.version == version.name);
+    match (before, status.phase) {
+        (None, Phase::Done) => None,
+        (Some(before), Phase::Done) if before.phase == Phase::Done => Some(before.clone()),
+        _ => Some(status),
+    }
+}
+
+fn follower<'a>(key: &'a AppKey, record: &'a AppRecord, goes_back: impl Fn(&crate::request::app::Grant) -> bool) -> Option<Follower<'a>> {
+    let grant = record.grant.as_ref()?;
+    Some(Follower {
+        key,
+        created: record.object.metadata.creation_timestamp.as_ref().map(|t| t.0),
+        grant,
+        asks: asks(record, &grant.version),
+        goes_back: goes_back(grant),
+        unfit: !record.unfit.is_empty() || !record.rejections.is_empty(),
+        health: health(record, grant),
+        answered: record.object.status.as_ref().and_then(|status| status.answered.as_deref()),
+    })
+}
+
+/// Whether a request itself asks for another version than the app has.
+fn asks(record: &AppRecord, version: &str) -> bool {
+    record.object.spec.version.as_deref().is_some_and(|asked| asked != version)
+}
+
+/// How an app does with its grant, as its status says; what the status says of another revision says nothing of this one.
+fn health(record: &AppRecord, grant: &crate::request::app::Grant) -> Health {
+    let since: Timestamp = grant.revision_since.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    let status = record.object.status.as_ref();
+    let of_this = status.filter(|status| status.grant.as_ref().is_some_and(|written| written.revision == grant.revision));
+    match of_this.and_then(|status| find(&status.conditions, "Available")) {
+        Some(available) if available.status == "True" && available.reason == "Suspended" => Health::Suspended,
+        Some(available) if available.status == "True" => Health::Answers,
+        Some(available) => Health::Silent(since.max(available.last_transition_time.0)),
+        None => Health::Silent(since),
+    }
+}
+
+#[cfg(test)]
+mod tests;
