@@ -144,8 +144,9 @@ fn grant() -> Grant {
             pods: 5,
         },
         data_class: GrantedClass { name: "open".into(), grace_days: 7, ..GrantedClass::default() },
-        hostname: None,
-        egress: Vec::new(),
         since: "2026-01-01T00:00:00Z".into(),
+        revision_since: "2026-01-01T00:00:00Z".into(),
+        parameters: serde_json::json!({"siteTitle": "Mērījums"}),
+        ..Grant::default()
     }
 }

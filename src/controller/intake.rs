@@ -144,10 +144,13 @@ async fn kept(ctx: Arc<Context>) {
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => change(&ctx, |world| match event {
-                Event::Apply(object) | Event::InitApply(object) => match revisions::read(&object) {
-                    Some((system, revision, spec)) => world.register.keep(&system, &revision, spec),
-                    None => tracing::error!(name = object.name_any(), "a kept revision does not say what its name says; it is passed over"),
-                },
+                Event::Apply(object) | Event::InitApply(object) => {
+                    if let Some((system, revision, spec)) = revisions::read(&object) {
+                        world.register.keep(&system, &revision, spec);
+                    } else {
+                        tracing::error!(name = object.name_any(), "a kept revision does not say what its name says; it is passed over");
+                    }
+                }
                 Event::Delete(object) => {
                     if let Some((system, revision, _)) = revisions::read(&object) {
                         world.register.drop_revision(&system, &revision);

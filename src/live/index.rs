@@ -10,6 +10,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use uuid::Uuid;
 
+mod beside;
+mod view;
+
+pub use view::LiveView;
+
 /// What is kept of a live object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "four independent facts, kept small because there is one entry for every object")]
@@ -147,24 +152,6 @@ impl Index {
         }
     }
 
-    /// Enters what ails a pod, or that nothing does.
-    pub fn observe_pod(&mut self, namespace: &str, name: &str, ails: Option<String>) -> Change {
-        let seen = self.pass(Source::Pods);
-        let Some(ails) = ails else { return self.forget_pod(namespace, name) };
-        let before = self.ailing.entry(namespace.into()).or_default().insert(name.into(), (ails.clone(), seen));
-        if before.is_some_and(|(known, _)| known == ails) { Change::None } else { Change::Some }
-    }
-
-    /// Takes a pod out.
-    pub fn forget_pod(&mut self, namespace: &str, name: &str) -> Change {
-        let Some(pods) = self.ailing.get_mut(namespace) else { return Change::None };
-        let known = pods.remove(name).is_some();
-        if pods.is_empty() {
-            self.ailing.remove(namespace);
-        }
-        if known { Change::Some } else { Change::None }
-    }
-
     fn observe_namespace(&mut self, name: &str, new: NamespaceEntry) -> Change {
         match self.namespaces.get_mut(name) {
             Some(known) if known.entry.version > new.entry.version => {
@@ -248,28 +235,6 @@ impl Index {
     #[must_use]
     pub fn is_buried(&self, meta: &ObjectMeta) -> bool {
         meta.uid.as_deref().is_some_and(|uid| self.tombstones.contains_key(&parse_uid(uid)))
-    }
-
-    /// Enters a volume claim; whoever made it.
-    pub fn observe_claim(&mut self, namespace: &str, name: &str) {
-        let seen = self.pass(Source::Claims);
-        self.claims.entry(namespace.into()).or_default().insert(name.into(), seen);
-    }
-
-    /// Takes a volume claim out.
-    pub fn forget_claim(&mut self, namespace: &str, name: &str) {
-        if let Some(claims) = self.claims.get_mut(namespace) {
-            claims.remove(name);
-            if claims.is_empty() {
-                self.claims.remove(namespace);
-            }
-        }
-    }
-
-    /// How many volume claims a namespace has.
-    #[must_use]
-    pub fn claims(&self, namespace: &str) -> usize {
-        self.claims.get(namespace).map_or(0, HashMap::len)
     }
 
     /// A watch lists everything again: what it does not mention until [`Index::finish`] has vanished.
@@ -366,44 +331,6 @@ impl Index {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-}
-
-/// What is live in one namespace.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LiveView<'a> {
-    /// The namespace itself.
-    pub namespace: Option<&'a NamespaceEntry>,
-    objects: Option<&'a Objects>,
-    vanished: Option<&'a HashSet<(Kind, Box<str>)>>,
-    ailing: Option<&'a Ailing>,
-}
-
-impl<'a> LiveView<'a> {
-    /// A live object by kind and name.
-    #[must_use]
-    pub fn get(&self, kind: Kind, name: &str) -> Option<&'a Entry> {
-        match kind {
-            Kind::Namespace => self.namespace.map(|n| &n.entry),
-            _ => self.objects?.get(&(kind, Box::from(name))),
-        }
-    }
-
-    /// Whether somebody took this object away.
-    #[must_use]
-    pub fn vanished(&self, kind: Kind, name: &str) -> bool {
-        self.vanished.is_some_and(|vanished| vanished.contains(&(kind, Box::from(name))))
-    }
-
-    /// The first pod that something ails, and what.
-    #[must_use]
-    pub fn ailing(&self) -> Option<(&'a str, &'a str)> {
-        self.ailing?.iter().next().map(|(pod, (ails, _))| (pod.as_ref(), ails.as_str()))
-    }
-
-    /// Every live object inside the namespace.
-    pub fn objects(&self) -> impl Iterator<Item = (Kind, &'a str, &'a Entry)> + use<'a> {
-        self.objects.into_iter().flatten().map(|((kind, name), entry)| (*kind, name.as_ref(), entry))
     }
 }
 

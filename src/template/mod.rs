@@ -127,7 +127,9 @@ impl Template {
     /// The objects for an app, each with its kind, in the order of the entry.
     pub fn render(&self, app: For<'_>) -> Result<Vec<(Kind, Value)>, String> {
         let mut objects = self.evaluate(app)?;
-        objects.iter_mut().for_each(|(kind, object)| defaults::fill(*kind, object));
+        for (kind, object) in &mut objects {
+            defaults::fill(*kind, object);
+        }
         Ok(objects)
     }
 

@@ -254,7 +254,7 @@ impl World {
             None if self.deed_key_lost => Err(vec![Rejection::new(Reason::DeedKeyLost, "", KEY_LOST)]),
             None => match decide(ask, &self.register, now) {
                 // What the catalogue changed is no fault of a request that fits what the app has.
-                Err(why) if self.is_led(record) => match decide(Ask { turn: Turn::Stay, ..ask }, &self.register, now) {
+                Err(why) if rollouts::is_led(record) => match decide(Ask { turn: Turn::Stay, ..ask }, &self.register, now) {
                     Ok(grant) => {
                         unfit = why;
                         Ok(grant)
@@ -344,7 +344,9 @@ impl World {
     fn undecide_host(&mut self, host: Option<&str>) {
         let waits = |record: &AppRecord| host.is_some() && !record.rejections.is_empty() && record.object.spec.hostname.as_deref() == host;
         let waiting: Vec<AppKey> = self.apps.iter().filter(|(_, record)| waits(record)).map(|(key, _)| key.clone()).collect();
-        waiting.iter().for_each(|key| self.undecide(key));
+        for key in &waiting {
+            self.undecide(key);
+        }
     }
 
     /// A request, or something that decides about it, is other than it was: it is decided again, and what it did not
@@ -367,12 +369,16 @@ impl World {
     fn undecide_users_of(&mut self, system: &str) {
         let users = self.apps.iter().filter(|(_, record)| record.object.spec.system == system);
         let users: Vec<AppKey> = users.map(|(key, _)| key.clone()).collect();
-        users.iter().for_each(|key| self.undecide(key));
+        for key in &users {
+            self.undecide(key);
+        }
     }
 
     fn undecide_all(&mut self) {
         let all: Vec<AppKey> = self.apps.keys().cloned().collect();
-        all.iter().for_each(|key| self.undecide(key));
+        for key in &all {
+            self.undecide(key);
+        }
     }
 }
 

@@ -68,11 +68,6 @@ impl World {
         }
     }
 
-    /// Whether the catalogue leads the app to another revision than it has, without its request asking for it.
-    pub(super) fn is_led(&self, record: &AppRecord) -> bool {
-        record.course.turn() == Turn::Now && record.grant.as_ref().is_some_and(|grant| !asks(record, &grant.version))
-    }
-
     /// Finds whose turn it is in every system that is to be looked at, and undecides these.
     pub(super) fn pace(&mut self, now: Timestamp) {
         while let Some(system) = self.rollouts.due.pop_first() {
@@ -173,6 +168,11 @@ fn follower<'a>(key: &'a AppKey, record: &'a AppRecord, goes_back: impl Fn(&crat
         health: health(record, grant),
         answered: record.object.status.as_ref().and_then(|status| status.answered.as_deref()),
     })
+}
+
+/// Whether it is the catalogue that leads an app to another revision than it has, and not its request.
+pub(super) fn is_led(record: &AppRecord) -> bool {
+    record.course.turn() == Turn::Now && record.grant.as_ref().is_some_and(|grant| !asks(record, &grant.version))
 }
 
 /// Whether a request itself asks for another version than the app has.

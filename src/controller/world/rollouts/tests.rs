@@ -12,6 +12,7 @@ use crate::status::summarise::{self, AppState, Rails, Work};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+#[expect(clippy::needless_pass_by_value, reason = "written as literals")]
 fn object<K: serde::de::DeserializeOwned>(kind: &str, meta: Value, spec: Value) -> K {
     serde_json::from_value(json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": kind, "metadata": meta, "spec": spec})).unwrap()
 }
@@ -49,7 +50,7 @@ impl Town {
                 "contacts": {"technical": "a@b", "security": "a@b", "dataProtection": "a@b"}}),
         ));
         let mut town = Self { world, next: 1 };
-        town.catalogue(entry("one", &json!([])), json!({}));
+        town.catalogue(entry("one", &json!([])), &json!({}));
         for name in ["a", "b", "c"] {
             town.ask(name, json!({"system": "website"}));
         }
@@ -61,7 +62,7 @@ impl Town {
         town
     }
 
-    fn catalogue(&mut self, spec: Value, annotations: Value) {
+    fn catalogue(&mut self, spec: Value, annotations: &Value) {
         let meta = json!({"name": "website", "annotations": annotations, "resourceVersion": self.number(), "generation": self.next});
         self.world.set_system(object::<HostedSystem>("HostedSystem", meta, spec));
     }
@@ -145,7 +146,7 @@ fn an_edit_reaches_one_app_first_and_the_others_when_it_answers() {
     let mut town = Town::new();
     let old = town.now();
     assert!(town.world.rollouts_of("website").0.is_empty(), "what never changed has nothing to say");
-    town.catalogue(entry("two", &json!([])), json!({}));
+    town.catalogue(entry("two", &json!([])), &json!({}));
     town.settle(10);
     let new = town.now();
     assert_eq!(town.has("a"), (&*new, &Course::UpToDate));
@@ -179,7 +180,7 @@ fn an_edit_reaches_one_app_first_and_the_others_when_it_answers() {
 fn one_that_does_not_answer_goes_back_also_under_a_new_leader() {
     let mut town = Town::new();
     let old = town.now();
-    town.catalogue(entry("two", &json!([])), json!({}));
+    town.catalogue(entry("two", &json!([])), &json!({}));
     town.settle(10);
     town.answers("a", 11, false);
     town.settle(12);
@@ -195,7 +196,7 @@ fn one_that_does_not_answer_goes_back_also_under_a_new_leader() {
     assert_eq!(town.has("a").1, &Course::WentBack);
     // The other change is tried.
     town.answers("a", 72, true);
-    town.catalogue(entry("three", &json!([])), json!({}));
+    town.catalogue(entry("three", &json!([])), &json!({}));
     town.settle(80);
     assert_eq!((town.has("a").0, town.phase()), (&*town.now(), Phase::Canaries));
 }
@@ -207,7 +208,7 @@ fn a_request_that_does_not_fit_the_change_keeps_what_it_has_and_is_not_refused()
     town.ask("a", json!({"system": "website", "parameters": {"name": "x"}}));
     town.settle(5);
     town.answers("a", 6, true);
-    town.catalogue(entry("two", &json!(["name"])), json!({}));
+    town.catalogue(entry("two", &json!(["name"])), &json!({}));
     town.settle(10);
     town.answers("a", 11, true);
     town.settle(12);
@@ -233,7 +234,7 @@ fn a_migrating_version_waits_for_an_admin_also_when_a_request_asks_for_it() {
     assert_eq!(town.has("a").0, old);
     assert!(matches!(town.has("a").1, Course::Unacknowledged(_)));
     let revision = town.world.register.system("website").unwrap().version("2.0").unwrap().1.to_string();
-    town.catalogue(entry("one", &json!([])), json!({ALLOW_REVISION: revision}));
+    town.catalogue(entry("one", &json!([])), &json!({ALLOW_REVISION: revision}));
     town.settle(11);
     assert_eq!(town.has("a").0, revision);
     // Back is refused, as the older version cannot read the data.
