@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench lab lab-stop catalogue check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+.PHONY: help demo test soak bench bench-ready lab lab-stop catalogue check check-rust check-generated check-charts check-shell check-deny generate fmt clean
 
 CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
@@ -45,9 +45,14 @@ soak: ## kill the operator at random moments, again and again; ROUNDS=10, about 
 	    KOPNAMS_KILLS=40 $(CARGO) test --quiet --locked --test cluster killed_at_random_moments -- --nocapture; \
 	done
 
-bench: ## the figures of docs/performance.md, measured here; some minutes
+bench: ## the figures of docs/performance.md, measured here; some minutes; what needs a node is bench-ready
 	@$(LAB) tools >/dev/null
 	@$(CARGO) bench --locked --bench apps
+
+bench-ready: ## where the time from a request to a running website goes; root on Debian; some minutes
+	@$(LAB) tools $(if $(ROOT_ON_DEBIAN),--node) >/dev/null
+	@$(if $(ROOT_ON_DEBIAN),$(MAKE) --no-print-directory catalogue)
+	@$(CARGO) bench --locked --bench ready
 
 lab: ## start a control plane that stays; NAME=lab; with NODE=1 and as root a node too, on which pods run
 	@$(LAB) up --name $(NAME) $(if $(filter-out 0,$(NODE)),--node)

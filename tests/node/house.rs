@@ -1,4 +1,4 @@
-//! The node that all tests share, with kopnams, the platform and the catalogue on it.
+//! The node that all tests share, with kopnams, the platform and the catalogue on it. `benches/ready` uses it too.
 
 use std::io::Write;
 use std::path::Path;

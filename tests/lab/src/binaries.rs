@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Doing, Error, Result};
 use crate::go_build::{Program, Recipe, required};
+use crate::node::ci;
 use crate::places::set;
+use crate::report::say;
 
 const KUBERNETES: &[(&str, &str)] = &[
     ("go.mod", include_str!("../kubernetes/go.mod")),
@@ -14,6 +16,12 @@ const KUBERNETES: &[(&str, &str)] = &[
 const HELM: &[(&str, &str)] = &[("go.mod", include_str!("../tools/helm/go.mod")), ("go.sum", include_str!("../tools/helm/go.sum"))];
 const KUBECONFORM: &[(&str, &str)] =
     &[("go.mod", include_str!("../tools/kubeconform/go.mod")), ("go.sum", include_str!("../tools/kubeconform/go.sum"))];
+// In helm's module: their versions agree.
+const REACH: &[(&str, &str)] = &[
+    ("go.mod", include_str!("../tools/helm/go.mod")),
+    ("go.sum", include_str!("../tools/helm/go.sum")),
+    ("reach/main.go", include_str!("../tools/helm/reach/main.go")),
+];
 const KUBE_SCORE: &[(&str, &str)] =
     &[("go.mod", include_str!("../tools/kube-score/go.mod")), ("go.sum", include_str!("../tools/kube-score/go.sum"))];
 
@@ -78,7 +86,8 @@ impl Binaries {
     }
 }
 
-/// The programs that check and install what kopnams ships: helm, kubeconform, kube-score.
+/// The programs that check and install what kopnams ships: helm, kubeconform, kube-score, and reach, which says what
+/// network policies mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tools {
     folder: PathBuf,
@@ -88,6 +97,18 @@ impl Tools {
     /// The lab's own build, made now if it is not in the cache yet (about 3 minutes on 2 cores, once).
     pub fn ensure() -> Result<Self> {
         Ok(Self { folder: tools()?.ensure()?.join("bin") })
+    }
+
+    /// For tests that need nothing else of a lab: none where Go is missing, which is said past the test harness; an error
+    /// if `CI=true`, where nothing may be left out.
+    pub fn ensure_or_skip(what: &str) -> Result<Option<Self>> {
+        match Self::ensure() {
+            Err(missing @ Error::NoGo(_)) if !ci() => {
+                say(&format!("SKIPPED: {what}: {missing}"));
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
     }
 
     /// The folder that holds them, for `PATH`.
@@ -112,6 +133,12 @@ impl Tools {
     #[must_use]
     pub fn kube_score(&self) -> PathBuf {
         self.folder.join("kube-score")
+    }
+
+    /// Where reach is; the head of its `main.go` says what it reads and answers.
+    #[must_use]
+    pub fn reach(&self) -> PathBuf {
+        self.folder.join("reach")
     }
 }
 
@@ -145,7 +172,7 @@ fn tools() -> Result<Recipe> {
         Ok::<_, Error>(Program { name, files, package, link_flags: format!("-s -w -X {version_at}={version}"), copies: &[] })
     };
     Ok(Recipe {
-        what: "helm, kubeconform and kube-score".to_owned(),
+        what: "helm, kubeconform, kube-score and reach".to_owned(),
         takes: "about 3 minutes on 2 cores",
         kind: "tools",
         programs: vec![
@@ -158,6 +185,7 @@ fn tools() -> Result<Recipe> {
                 "main.version",
             )?,
             program("kube-score", KUBE_SCORE, "github.com/zegl/kube-score", "github.com/zegl/kube-score/cmd/kube-score", "main.version")?,
+            Program { name: "reach", files: REACH, package: "./reach", link_flags: "-s -w".to_owned(), copies: &[] },
         ],
         links: &[],
     })

@@ -23,7 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   lab up                          start a lab that stays
   eval \"$(lab up)\"                the same, and point kubectl at it
-  eval \"$(lab tools)\"             put kubectl, helm, kubeconform and kube-score on the PATH
+  eval \"$(lab tools)\"             put kubectl, helm, kubeconform, kube-score and reach on the PATH
   kubectl get namespaces
   lab node --program target/debug/kopnams &     run the operator's pods, which have no node here
   lab up --name second            one more beside it
