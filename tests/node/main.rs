@@ -19,6 +19,11 @@ mod operator;
 #[allow(dead_code)]
 mod world;
 
+// The clerks' story is the same on the bare images and on the node.
+#[path = "../../images/tests/catalogue/clerks.rs"]
+mod story;
+
+mod clerks;
 mod guide;
 mod house;
 mod isolation;

@@ -5,14 +5,16 @@ use serde_json::{Value, json};
 use crate::house::on_the_node;
 use crate::kit::app_of;
 
-fn request(slug: &str, system: &str, host: &str) -> Value {
+/// A request for one of the two, as their classes of data want it.
+pub fn request(slug: &str, system: &str, host: &str) -> Value {
     let mut request = app_of(slug, system, system);
     request["spec"]["hostname"] = host.into();
     request["spec"]["processing"] = json!({"legalBasis": "Valsts pārvaldes iekārtas likums, 10. pants"});
     request
 }
 
-fn parsed((status, body): (u16, String)) -> (u16, Value) {
+/// An answer of REST; what is not JSON as a text.
+pub fn parsed((status, body): (u16, String)) -> (u16, Value) {
     (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
 }
 

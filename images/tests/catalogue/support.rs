@@ -1,8 +1,9 @@
 //! Request Tracker as `e-atbalsts`: questions by form and by REST, and when they are due.
 
+use crate::clerks::{create, member};
 use crate::database;
 use crate::pod::{Pod, can_run};
-use crate::tracker::{Images, call, create, member, prepare, root, serve, tracker};
+use crate::tracker::{Images, call, prepare, root, serve, tracker};
 use jiff::civil::{Weekday, date, time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};

@@ -1,12 +1,13 @@
 //! Request Tracker as `pakalpojumu-vadiba`: the clerks' story, the report, and a database that is made only whole.
 
+use crate::clerks::{self, Rest};
 use crate::database::{self, answer};
 use crate::pod::{Container, Image, Pod, Start, can_run};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const REST: &str = "http://127.0.0.1:8080/REST/2.0";
 const ROOT_PASSWORD: &str = "root-password-of-a-test";
@@ -69,55 +70,25 @@ pub fn call(pod: &Pod, user: &str, method: &str, path: &str, body: &Value) -> (u
     (status, serde_json::from_str(&answer).unwrap_or(Value::String(answer)))
 }
 
-pub fn create(pod: &Pod, user: &str, ticket: &Value) -> String {
-    let (status, answer) = call(pod, user, "POST", "ticket", ticket);
-    assert_eq!(status, 201, "{ticket}: {answer}");
-    answer["id"].as_str().unwrap().to_owned()
-}
-
-/// A member of staff in a group.
-pub fn member(pod: &Pod, name: &str, group: &str, privileged: bool) -> String {
-    let password = format!("password-of-{name}");
-    let user =
-        json!({"Name": name, "Password": password, "EmailAddress": format!("{name}@example.lv"), "Privileged": u8::from(privileged)});
-    assert_eq!(call(pod, &root(), "POST", "user", &user).0, 201);
-    if !group.is_empty() {
-        let (_, found) = call(pod, &root(), "POST", "groups", &json!([{"field": "Name", "value": group}]));
-        let id: u32 = found["items"][0]["id"].as_str().unwrap_or_else(|| panic!("no group {group}: {found}")).parse().unwrap();
-        assert_eq!(call(pod, &root(), "PUT", &format!("user/{name}/groups"), &json!([id])).0, 200);
+impl Rest for Pod {
+    fn call(&self, user: &str, method: &str, path: &str, body: &Value) -> (u16, Value) {
+        call(self, user, method, path, body)
     }
-    format!("{name}:{password}")
+
+    fn root(&self) -> String {
+        root()
+    }
 }
 
 pub fn root() -> String {
     format!("root:{ROOT_PASSWORD}")
 }
 
-fn total(pod: &Pod, user: &str, query: &str) -> u64 {
-    let url = format!("{REST}/tickets");
-    let (status, text) = pod.http(&["--user", user, "--get", "--data-urlencode", &format!("query={query}"), &url]);
-    assert_eq!(status, 200, "{text}");
-    serde_json::from_str::<Value>(&text).unwrap()["total"].as_u64().unwrap()
-}
-
-fn values(ticket: &Value) -> BTreeMap<String, Vec<String>> {
-    let fields = ticket["CustomFields"].as_array().unwrap().iter();
-    let texts = |field: &Value| field["values"].as_array().unwrap().iter().map(|value| value.as_str().unwrap().to_owned()).collect();
-    fields.map(|field| (field["name"].as_str().unwrap().to_owned(), texts(field))).collect()
-}
-
-/// Rows of the report: centre, municipality, applications, consultations, sum.
-fn report(pod: &Pod, tracker: &Start<'_>, arguments: &[&str]) -> Vec<Vec<String>> {
+/// The report as `rt-app report` writes it.
+fn report(pod: &Pod, tracker: &Start<'_>, arguments: &[&str]) -> String {
     let output = tracker.run(pod, &[&["report"], arguments].concat());
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
-    let mut lines = text.lines();
-    assert_eq!(lines.next(), Some("centrs,pasvaldiba,pieteikumi,konsultacijas,kopa"));
-    lines.map(|line| line.split(',').map(str::to_owned).collect()).collect()
-}
-
-fn sum(rows: &[Vec<String>], column: usize) -> u64 {
-    rows.iter().map(|row| row[column].parse::<u64>().unwrap()).sum()
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -172,83 +143,21 @@ fn clerks_of_all_centres_share_cases_and_each_counts_where_it_was_opened() {
     let (_, page) = pod.http(&["--header", "Accept-Language: lv", "http://127.0.0.1:8080/"]);
     assert!(page.contains("Parole"), "the page for logging in is not Latvian");
 
-    // One consultation in each centre, and 25 applications.
-    let rows = report(&pod, &tracker, &[]);
-    assert_eq!((rows.len(), sum(&rows, 4)), (75, 0));
-    for (place, row) in rows.iter().enumerate() {
-        let fields = json!({"Centrs": row[0], "Kanāls": "tālrunis", "Iestāde": "VSAA"});
-        create(&pod, &root(), &json!({"Queue": "Konsultācijas", "Subject": format!("konsultācija {place}"), "CustomFields": fields}));
-        if place < 25 {
-            create(&pod, &root(), &json!({"Queue": "Pieteikumi", "Subject": format!("pieteikums {place}"), "CustomFields": fields}));
-        }
-    }
-    assert_eq!(total(&pod, &root(), "Queue = 'Konsultācijas'"), 75);
-    assert_eq!(total(&pod, &root(), "Queue = 'Konsultācijas' AND 'CF.{Centrs}' = 'Zilupe'"), 1);
-    let rows = report(&pod, &tracker, &[]);
-    assert_eq!((rows.len(), sum(&rows, 2), sum(&rows, 3)), (75, 25, 75));
-    assert!(rows.iter().all(|row| row[3] == "1"), "each centre has its consultation");
-
-    // A clerk in Alsunga opens a case about a service of Talsi; what counts is Alsunga, whatever the clerk writes.
-    let alsunga = member(&pod, "alsunga", "Centrs: Alsunga", true);
-    let roja = member(&pod, "roja", "Centrs: Roja", true);
-    let aglona = member(&pod, "aglona", "Centrs: Aglona", true);
-    let stranger = member(&pod, "stranger", "", true);
-    let fields = json!({"Centrs": "Aglona", "Pašvaldība": "Talsu novads", "Kanāls": "klātiene"});
-    let case = create(&pod, &alsunga, &json!({"Queue": "Pieteikumi", "Subject": "pabalsts", "CustomFields": fields}));
-    let path = format!("ticket/{case}");
-    let status_for = |user: &str| call(&pod, user, "GET", &path, &Value::Null).0;
-    assert_eq!((status_for(&alsunga), status_for(&roja), status_for(&aglona), status_for(&stranger)), (200, 200, 403, 403));
-    assert_eq!(total(&pod, &roja, "Queue = 'Pieteikumi' AND Subject = 'pabalsts'"), 1);
-    assert_eq!(total(&pod, &aglona, "Queue = 'Pieteikumi' AND Subject = 'pabalsts'"), 0);
-    let (_, seen) = call(&pod, &roja, "GET", &path, &Value::Null);
-    assert_eq!(values(&seen)["Centrs"], ["Alsunga"]);
-    assert_eq!(seen["Status"], "jauns");
-    assert_eq!(call(&pod, &stranger, "POST", "ticket", &json!({"Queue": "Pieteikumi", "Subject": "x"})).0, 403);
-
-    // The other municipality works on it, but cannot move it to another centre; the steps are those of the lifecycle.
-    assert_eq!(
-        call(&pod, &roja, "PUT", &path, &json!({"Status": "pieņemts"})).1[0],
-        format!("Ticket {case}: Status changed from 'jauns' to 'pieņemts'")
-    );
-    let (_, said) = call(&pod, &roja, "PUT", &path, &json!({"CustomFields": {"Centrs": "Roja"}}));
-    assert!(said[0].as_str().unwrap().contains("Permission Denied"), "{said}");
-    let (_, said) = call(&pod, &roja, "PUT", &path, &json!({"Status": "jauns"}));
-    assert!(!said[0].as_str().unwrap().contains("changed from"), "{said}");
-    for state in ["nodots iestādei", "atbildēts", "slēgts"] {
-        let (_, said) = call(&pod, &roja, "PUT", &path, &json!({"Status": state}));
-        assert!(said[0].as_str().unwrap().contains(&format!("to '{state}'")), "{said}");
-    }
-    // Handed on to a third municipality: it sees the case, the second no longer does.
-    call(&pod, &roja, "PUT", &path, &json!({"CustomFields": {"Pašvaldība": "Preiļu novads"}}));
-    assert_eq!((status_for(&alsunga), status_for(&roja), status_for(&aglona)), (200, 403, 200));
-    let rows = report(&pod, &tracker, &[]);
-    let of = |centre: &str| rows.iter().find(|row| row[0] == centre).unwrap()[2].clone();
-    assert_eq!((of("Alsunga").as_str(), of("Roja").as_str(), sum(&rows, 2)), ("2", "0", 26));
-
-    many_records(&pod, &postgres, &tracker);
+    let report = |arguments: &[&str]| report(&pod, &tracker, arguments);
+    clerks::one_in_each_centre(&pod, report);
+    clerks::a_case_of_two_municipalities(&pod, report);
+    clerks::many_records(report, |sql| drop(answer(&pod, &postgres, "rt", sql)));
+    in_the_web_interface(&pod, &tracker);
     let (code, took) = web.terminate();
     assert_eq!(code, Some(0));
     assert!(took < Duration::from_secs(20), "{took:?}");
 }
 
-/// 72,001 records beside the 101 of the story: the report has 75 rows, its sums are the records, in under 5 s.
-fn many_records(pod: &Pod, postgres: &Start<'_>, tracker: &Start<'_>) {
-    let load = fs::read_to_string(format!("{}/catalogue/tests/72001-cases.sql", crate::pod::ROOT)).unwrap();
-    answer(pod, postgres, "rt", &load);
-    let began = Instant::now();
-    let rows = report(pod, tracker, &[]);
-    let took = began.elapsed();
-    eprintln!("the report of 72,102 records took {took:?}");
-    assert_eq!((rows.len(), sum(&rows, 2), sum(&rows, 3), sum(&rows, 4)), (75, 24_000 + 26, 48_001 + 75, 72_102));
-    assert!(took < Duration::from_secs(5), "{took:?}");
-    // By days, both inclusive; a day begins at its own midnight.
-    let of_days = |from: &str, to: &str| sum(&report(pod, tracker, &["--from", from, "--to", to]), 4);
-    assert_eq!(of_days("2025-01-01", "2025-12-31"), 72_001);
-    assert_eq!(of_days("2025-01-01", "2025-06-30") + of_days("2025-07-01", "2025-12-31"), 72_001);
+/// The same report on a volume and as a page, for a clerk who sees none of these cases.
+fn in_the_web_interface(pod: &Pod, tracker: &Start<'_>) {
     // To a volume, whole.
     assert!(tracker.run(pod, &["report", "--out", "/srv/reports/centri.csv"]).status.success());
     assert_eq!(fs::read_to_string(pod.folder.path().join("reports/centri.csv")).unwrap().lines().count(), 76);
-    // The same in the web interface, for a clerk who sees none of these cases.
     let jar = pod.folder.path().join("cookies");
     let jar = jar.to_str().unwrap();
     let login = ["--cookie-jar", jar, "--data", "user=aglona&pass=password-of-aglona&next=x", "http://127.0.0.1:8080/NoAuth/Login.html"];
