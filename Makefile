@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench bench-ready lab lab-stop catalogue check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+.PHONY: help demo test soak bench bench-ready lab lab-stop catalogue screenshots check check-rust check-generated check-charts check-shell check-deny generate fmt clean
 
 CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
@@ -62,6 +62,10 @@ lab-stop: ## end it, with its node; NAME=lab
 
 catalogue: ## build the catalogue's images and write its entries to build/catalogue; needs root on Debian; FRESH=1: newest packages; SOURCE=catalogue
 	@$(IMAGES) catalogue --source $(SOURCE) --out $(OUT) $(if $(FRESH),--fresh)
+
+screenshots: catalogue ## take the pictures of the documentation anew, in a real browser on a node; needs root on Debian
+	@$(LAB) tools --node >/dev/null
+	@KOPNAMS_SCREENSHOTS=1 CI=true $(CARGO) test --locked --test node browser -- --nocapture
 
 check: check-rust check-generated check-charts check-shell check-deny ## all checks that are not tests
 

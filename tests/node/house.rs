@@ -128,11 +128,16 @@ impl House {
     /// A value of a secret of an app.
     pub async fn secret(&self, space: &str, name: &str, key: &str) -> String {
         let secret = self.world.get("Secret", space, name).await.unwrap();
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(text(&secret, &format!("/data/{key}")).as_bytes()).unwrap();
-        std::io::Seek::rewind(&mut file).unwrap();
-        String::from_utf8(Command::new("base64").arg("-d").stdin(file).output().unwrap().stdout).unwrap()
+        String::from_utf8(decoded(text(&secret, &format!("/data/{key}")))).unwrap()
     }
+}
+
+/// What is written as base64.
+pub fn decoded(base64: &str) -> Vec<u8> {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(base64.as_bytes()).unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    Command::new("base64").arg("-d").stdin(file).output().unwrap().stdout
 }
 
 /// A request for a website.

@@ -23,6 +23,8 @@ mod world;
 #[path = "../../images/tests/catalogue/clerks.rs"]
 mod story;
 
+mod browser;
+mod chromium;
 mod clerks;
 mod guide;
 mod house;

@@ -64,6 +64,7 @@ pub(crate) use house::{CLEAN, OUTSIDE, sweep};
 pub use images::busybox_root;
 pub use network::Network;
 pub(crate) use network::PODS;
+pub use packages::install;
 pub(crate) use run::{Begun, Ground, NodeRun, identities};
 
 use crate::error::{Doing, Error, Result};
@@ -249,7 +250,8 @@ pub fn clean(force: bool) -> Result<Vec<PathBuf>> {
     house::clear_left_over()
 }
 
-/// Whether nothing may be left out.
-pub(crate) fn ci() -> bool {
+/// Whether nothing may be left out: in CI.
+#[must_use]
+pub fn ci() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }

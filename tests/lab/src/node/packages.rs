@@ -26,13 +26,18 @@ const CILIUM: &[(&str, &str)] =
 
 /// Installs what is missing. Packages of services start none: what runs is started by the node itself.
 pub(crate) fn ensure(network: Network) -> Result<()> {
-    let wanted = ALWAYS.iter().chain(if network == Network::Cilium { CILIUM } else { &[] });
-    let missing: Vec<&str> = wanted.filter(|(file, _)| !there(file)).map(|(_, package)| *package).collect();
+    install(&[ALWAYS, if network == Network::Cilium { CILIUM } else { &[] }].concat())
+}
+
+/// Installs Debian packages that are missing, for a test that needs more than the node: each with a file that shows that it
+/// is there. Needs root.
+pub fn install(wanted: &[(&str, &str)]) -> Result<()> {
+    let missing: Vec<&str> = wanted.iter().filter(|(file, _)| !there(file)).map(|(_, package)| *package).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if !Path::new("/usr/bin/apt-get").exists() {
-        return Err(Error::Invalid(format!("a node needs the Debian packages {}, and there is no apt-get here", missing.join(", "))));
+        return Err(Error::Invalid(format!("the Debian packages {} are needed, and there is no apt-get here", missing.join(", "))));
     }
     let what = missing.join(", ");
     apt(&["update"], &format!("reading Debian's list of packages, to install {what}"))?;
