@@ -1,4 +1,4 @@
-//! Pages as people see them, in a real browser: the public form is filled in and sent, and it is painted.
+//! Pages as people see them, in a real browser: the public form is filled in and sent, and each page is painted.
 //!
 //! `make screenshots` writes what is seen to `docs/images`; a plain test run only looks.
 
@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 
 use crate::chromium::{Browser, SIZE};
 use crate::clerks::Tenant;
-use crate::house::on_the_node;
-use crate::story::Rest;
+use crate::house::{House, on_the_node, website};
+use crate::story::{self, Rest};
 use crate::tracker::request;
 
 /// The pictures in the documentation, and what one may weigh.
 const PICTURES: &str = "docs/images";
 const HEAVIEST: usize = 200_000;
+/// A clerk of a centre.
+const CLERK: &str = "kac-kuldiga";
 /// A page of this size in one colour is about 5 KB as PNG; one with text is more.
 const PAINTED: usize = 10_000;
 
@@ -48,6 +50,47 @@ fn a_citizen_sends_a_question_with_a_real_browser() {
         let riga = stored.to_zoned(TimeZone::get("Europe/Riga").unwrap());
         assert_eq!(due, riga.strftime("%Y-%m-%d %H:%M").to_string(), "the page promises what is stored");
     });
+}
+
+#[test]
+fn pages_are_painted_in_a_real_browser() {
+    on_the_node("pages in a browser", async |house| {
+        let host = "novads.kuldiga.example.lv";
+        let mut site = website("kuldigas-novads", "novads", host, "Kuldīgas novads");
+        site["spec"]["parameters"]["text"] =
+            "Laipni lūdzam Kuldīgas novada tīmekļa vietnē!\n\nŠeit drīz būs ziņas, domes lēmumi un kontakti.".into();
+        site["spec"]["parameters"]["textEn"] = "Welcome to the website of Kuldīga Municipality.".into();
+        house.open(&site).await;
+        house.page(host, "/", 200).await;
+        let desk = clerk(house).await;
+        let Some(browser) = Browser::start(house) else { return };
+
+        browser.go(&format!("https://{host}/"));
+        assert_eq!(browser.title(), "Kuldīgas novads");
+        assert!(browser.text("body").contains("domes lēmumi"));
+        keep(&browser, "vietne");
+
+        browser.go(&format!("https://{}/", desk.host));
+        assert!(browser.text("body").contains("Parole"), "the login page is in Latvian: {}", browser.text("body"));
+        keep(&browser, "pieteiksanas");
+        browser.write("input[name=user]", CLERK);
+        browser.write("input[name=pass]", &format!("password-of-{CLERK}"));
+        browser.click("form#login [type=submit]");
+        let page = browser.text("#page-navigation, #main-navigation, #app-nav");
+        assert!(page.contains(CLERK) || browser.text("body").contains(CLERK), "logged in: {page}");
+        keep(&browser, "darba-vieta");
+    });
+}
+
+/// The service management of Ventspils with a clerk of the centre in Kuldīga, and a case of theirs.
+async fn clerk(house: &House) -> Tenant<'_> {
+    let (host, space) = ("kac.ventspils.example.lv", "ventspils--pakalpojumu-vadiba");
+    house.open(&request("ventspils", "pakalpojumu-vadiba", host)).await;
+    house.page(host, "/NoAuth/Login.html", 200).await;
+    let tenant = Tenant { house, host, password: house.secret(space, "root", "password").await };
+    let clerk = story::member(&tenant, CLERK, "Centrs: Kuldīga", true);
+    story::create(&tenant, &clerk, &json!({"Queue": "Pieteikumi", "Subject": "Pabalsts ģimenei", "Owner": CLERK}));
+    tenant
 }
 
 /// Sees that the page is painted, and keeps the picture if asked to.
