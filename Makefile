@@ -49,7 +49,7 @@ bench: ## the figures of docs/performance.md, measured here; some minutes; what 
 	@$(LAB) tools >/dev/null
 	@$(CARGO) bench --locked --bench apps
 
-bench-ready: ## where the time from a request to a running website goes; root on Debian; some minutes
+bench-ready: ## where the time from a request to a running website goes; root on Debian; a quarter of an hour
 	@$(LAB) tools $(if $(ROOT_ON_DEBIAN),--node) >/dev/null
 	@$(if $(ROOT_ON_DEBIAN),$(MAKE) --no-print-directory catalogue)
 	@$(CARGO) bench --locked --bench ready

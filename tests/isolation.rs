@@ -24,8 +24,11 @@ static DEFINITIONS: LazyLock<Definitions> = LazyLock::new(|| Definitions::compil
 /// From, to, port, protocol. An end is a pod of `CAST` or an address.
 type Ask<'a> = (&'a str, &'a str, u16, &'a str);
 
-/// The pods: name, namespace, labels. The first six are in namespaces of the examples.
-const CAST: &[(&str, &str, &[(&str, &str)])] = &[
+/// Name, namespace, labels.
+type Pod<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
+/// The pods. The first six are in namespaces of the examples.
+const CAST: &[Pod<'_>] = &[
     // The website has a host name and no destinations outside.
     ("website", "kuldigas-novads--majaslapa", &[("app", "web")]),
     ("website-database", "kuldigas-novads--majaslapa", &[("app", "database")]),

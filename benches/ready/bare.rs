@@ -35,13 +35,13 @@ pub async fn apply(house: &House, marks: &Marks, name: &str) -> Timeline {
 async fn rendered(house: &House, name: &str) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let written = folder.path().join("all.yaml");
-    let mut text = serde_yaml::to_string(&request(name)).unwrap();
+    let mut documents = vec![request(name)];
     for (kind, name) in [("Platform", "platform"), ("Municipality", TOWN), ("HostedSystem", "timekla-vietne")] {
         let live = house.world.get(kind, "", name).await.unwrap();
-        let own = json!({"apiVersion": live["apiVersion"], "kind": kind, "metadata": {"name": name}, "spec": live["spec"]});
-        text += &format!("---\n{}", serde_yaml::to_string(&own).unwrap());
+        documents.push(json!({"apiVersion": live["apiVersion"], "kind": kind, "metadata": {"name": name}, "spec": live["spec"]}));
     }
-    std::fs::write(&written, text).unwrap();
+    let documents: Vec<_> = documents.iter().map(|document| serde_yaml::to_string(document).unwrap()).collect();
+    std::fs::write(&written, documents.join("---\n")).unwrap();
     let tree = read::read(&[written, PathBuf::from("examples/platform/10-dataclasses.yaml")]).unwrap();
     let review = review(&tree, None, &DEFINITIONS, Timestamp::UNIX_EPOCH);
     let key = AppKey::new(TOWN, name);
