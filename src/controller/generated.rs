@@ -64,7 +64,9 @@ pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Re
                 }
             }
         }
-        ctx.seen_secrets().insert(seen);
+        let mut all = ctx.seen_secrets();
+        all.retain(|(namespace, name, ..)| (namespace, name) != (&seen.0, &seen.1));
+        all.insert(seen);
     }
     Ok(())
 }

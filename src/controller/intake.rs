@@ -146,7 +146,7 @@ async fn kept(ctx: Arc<Context>) {
             Ok(event) => change(&ctx, |world| match event {
                 Event::Apply(object) | Event::InitApply(object) => {
                     if let Some((system, revision, spec)) = revisions::read(&object) {
-                        world.register.keep(&system, &revision, spec);
+                        world.register.keep(&system, &revision, spec, true);
                     } else {
                         tracing::error!(name = object.name_any(), "a kept revision does not say what its name says; it is passed over");
                     }

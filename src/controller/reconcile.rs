@@ -77,11 +77,18 @@ pub(super) async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, R
         tell(ctx, key, &record, (Rails::Pending, Work::Waiting), None).await?;
     }
     let record = { ctx.world().apps.get(key).cloned() }.unwrap_or(record);
+    if record.grant.as_ref() != Some(&grant) {
+        // It was decided again meanwhile, and its next turn is in the queue already.
+        return Ok(Next::Rest);
+    }
     let remembered = record.object.status.as_ref().and_then(|status| status.tenant_id.clone());
     let wish = Wish { key, grant: &grant, retiring: None, remembered: remembered.as_deref() };
     let outcome = converge_app(ctx, wish).await;
     told_repairs(ctx, &record.object, &outcome.repaired);
     tell(ctx, key, &record, (outcome.rails.clone(), outcome.work.clone()), outcome.tenant_id.as_deref()).await?;
+    if !record.looked_at {
+        intake::change(ctx, |world| world.looked_at(key));
+    }
     let ends = eol(ctx, Some(&grant)).and_then(|day| supported_changes(&day, Timestamp::now()));
     match (finish(outcome)?, ends) {
         (Next::Rest, Some(at)) => Ok(Next::After(unclaimed::pause_until(at))),

@@ -5,7 +5,7 @@
 
 use super::{Context, intake};
 use crate::apply::ApplyError;
-use crate::policy::catalogue::{only, revision};
+use crate::policy::catalogue::revision;
 use crate::request::HostedSystemSpec;
 use crate::request::app::Grant;
 use crate::request::names::{MANAGED_BY, MANAGER, SYSTEM};
@@ -18,14 +18,7 @@ use std::collections::BTreeMap;
 
 /// Keeps what a granted app consists of, unless it is kept already or there is nothing to keep.
 pub async fn keep(ctx: &Context, grant: &Grant) -> Result<(), ApplyError> {
-    let Some(spec) = ({
-        let world = ctx.world();
-        let register = &world.register;
-        let entry = register.system(&grant.system).filter(|_| !register.keeps(&grant.system, &grant.revision));
-        let current = entry.and_then(|entry| Some((entry, entry.version(&grant.version)?)));
-        let kept = current.filter(|(_, (version, revision))| *revision == grant.revision && !version.objects.is_empty());
-        kept.map(|(entry, (version, _))| only(&entry.spec, version))
-    }) else {
+    let Some(spec) = ({ ctx.world().register.to_be_kept(&grant.system, &grant.version, &grant.revision) }) else {
         return Ok(());
     };
     let object = ControllerRevision {
@@ -44,13 +37,13 @@ pub async fn keep(ctx: &Context, grant: &Grant) -> Result<(), ApplyError> {
         Err(other) => return Err(other),
     }
     ctx.metrics.patched("revision");
-    intake::change(ctx, |world| world.register.keep(&grant.system, &grant.revision, spec));
+    intake::change(ctx, |world| world.register.keep(&grant.system, &grant.revision, spec, true));
     Ok(())
 }
 
 /// Deletes the kept revisions of a system that nobody needs any more.
 pub async fn tidy(ctx: &Context, system: &str) -> Result<(), ApplyError> {
-    let unused = { ctx.world().register.unused_revisions(system) };
+    let unused = { ctx.world().unused_revisions(system) };
     for revision in unused {
         match ctx.writer.gate().pass(api(ctx).delete(&name(system, &revision), &DeleteParams::default())).await {
             Ok(_) | Err(ApplyError::Gone) => {}

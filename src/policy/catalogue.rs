@@ -61,10 +61,11 @@ impl Entry {
         self.version(wanted.unwrap_or(&self.spec.default_version))
     }
 
-    /// Whether going from one version to another goes back in the entry's order; not of versions that the entry does not have.
+    /// Whether going from one version to another goes back in the entry's order, or may do so: of a version that the entry
+    /// does not have nobody knows.
     #[must_use]
     pub fn goes_back(&self, from: &str, to: &str) -> bool {
-        self.position(from).zip(self.position(to)).is_some_and(|(from, to)| to < from)
+        self.position(from).zip(self.position(to)).is_none_or(|(from, to)| to < from)
     }
 
     /// A version between the two, the newer one included, after which older versions cannot read the data.
@@ -179,7 +180,7 @@ pub fn revision(entry: &HostedSystemSpec, version: &Version) -> String {
     let parts = serde_json::json!({
         "version": version.name, "objects": version.objects, "images": version.images, "secrets": version.secrets, "route": version.route,
         // A new default of a parameter, a size's numbers and where the system may connect to change what runs, too.
-        "parameters": entry.parameters, "sizes": entry.sizes, "egress": entry.egress,
+        "parameters": entry.parameters, "sizes": entry.sizes, "defaultSize": entry.default_size, "egress": entry.egress,
     });
     let canonical = parts.to_string();
     hex::encode(&Sha256::digest(canonical.as_bytes())[..6])

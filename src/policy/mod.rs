@@ -37,6 +37,8 @@ pub struct Ask<'a> {
     pub namespace_is_foreign: bool,
     /// Which revision of its system it is to have.
     pub turn: Turn,
+    /// The revision with which it last answered.
+    pub answered: Option<&'a str>,
 }
 
 /// Which revision of its system an app is to have, as the roll-out says (see [`rollout`]).
@@ -97,7 +99,9 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         }
         found.extend(requirements(ask.spec, chosen.class));
         let size = granted_size(chosen.size).map_err(|problem| found.push(problem)).ok()?;
-        found.extend(shrinks(&size, ask.standing));
+        if ask.turn != Turn::Back {
+            found.extend(shrinks(&size, ask.standing));
+        }
         if let Some(template) = chosen.from.template(&chosen.version.name) {
             let app = For {
                 key: ask.key,
@@ -118,6 +122,8 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         Some(granted(ask, &chosen, size, now))
     });
     match grant {
+        // It had its place before, and what does not answer must not keep it.
+        Some(grant) if found.is_empty() && ask.turn == Turn::Back => Ok(grant),
         Some(grant) if found.is_empty() => {
             allotment::check(ask.key, &grant, &municipality.spec.allotment, &register.ledger)?;
             Ok(grant)
@@ -147,7 +153,11 @@ fn granted(ask: Ask<'_>, chosen: &Chosen<'_>, size: GrantedSize, now: Timestamp)
         (_, Some(standing), Turn::Now) => (standing.before.clone(), None),
         (_, Some(standing), _) => (standing.before.clone(), standing.failed.clone()),
         (Some(standing), None, Turn::Back) => (None, Some(had(standing))),
-        (Some(standing), None, _) => (Some(had(standing)), None),
+        // What never answered is nothing to go back to.
+        (Some(standing), None, _) => {
+            let good = standing.before.clone().filter(|before| ask.answered == Some(&before.revision));
+            (Some(good.unwrap_or_else(|| had(standing))), None)
+        }
         (None, ..) => (None, None),
     };
     Grant {
@@ -193,7 +203,7 @@ fn choose<'a>(ask: Ask<'a>, register: &'a Register) -> Result<Chosen<'a>, Vec<Re
         let message = format!("`{}` has no version `{wanted}`; write one of {names}, or leave version out", spec.system);
         found.push(Rejection::new(Reason::VersionUnknown, "/spec/version", message));
     }
-    found.extend(wanted.and_then(|(version, _)| downgrades(ask, entry, version)));
+    found.extend(wanted.and_then(|(version, _)| downgrades(ask, entry, version, register)));
     let (from, pick) = match held(ask, register) {
         Some((from, pick)) => (from, Some(pick)),
         None => (entry, wanted),
@@ -234,13 +244,18 @@ fn lost<'a>(ask: Ask<'a>, register: &'a Register) -> Option<&'a Grant> {
 }
 
 /// Whether a request goes back to a version that cannot read the app's data.
-fn downgrades(ask: Ask<'_>, entry: &Entry, wanted: &Version) -> Option<Rejection> {
+fn downgrades(ask: Ask<'_>, entry: &Entry, wanted: &Version, register: &Register) -> Option<Rejection> {
     let standing = ask.standing.filter(|standing| standing.system == ask.spec.system)?;
     // What the catalogue does by itself is held back by the roll-out and is no fault of the request.
     if ask.turn != Turn::Now && ask.spec.version.is_none() {
         return None;
     }
-    let migrated = entry.migrated_between(&wanted.name, &standing.version)?;
+    let gone = || register.revision(&standing.system, &standing.version, &standing.revision)?.version(&standing.version);
+    let migrated = match entry.version(&standing.version) {
+        Some(_) => entry.migrated_between(&wanted.name, &standing.version)?,
+        // The entry has it no more, so nobody knows which of the two is older.
+        None => gone().map(|(version, _)| version).filter(|version| version.migrates)?,
+    };
     let message = format!(
         "the app has version {} and its data was changed for version {}, which version {} cannot read; keep the version, or ask a platform admin to restore a backup made before",
         standing.version, migrated.name, wanted.name

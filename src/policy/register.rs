@@ -4,7 +4,7 @@
 //! them, such as two municipalities with one code. The first by creation time, then name, wins.
 
 use super::allotment::{Amounts, AppKey, Ledger};
-use super::catalogue::Entry;
+use super::catalogue::{Entry, only};
 use super::{Reason, Rejection, listed};
 use crate::desired::Kind;
 use crate::request::app::Grant;
@@ -44,6 +44,8 @@ pub struct Class {
 struct Kept {
     spec: Arc<HostedSystemSpec>,
     entry: OnceLock<Box<Entry>>,
+    /// The cluster keeps it.
+    stored: bool,
 }
 
 /// What an app's system consists of.
@@ -110,13 +112,27 @@ impl Register {
     /// Sets or replaces a catalogue entry; an unchanged one is not compiled again.
     pub fn set_system(&mut self, name: &str, spec: HostedSystemSpec) {
         if self.systems.get(name).is_none_or(|entry| *entry.spec != spec) {
-            self.systems.insert(name.to_string(), Entry::compile(Arc::new(spec)));
+            let before = self.systems.insert(name.to_string(), Entry::compile(Arc::new(spec)));
+            self.remember(name, before);
+        }
+    }
+
+    /// What an entry held that apps have is not lost when it is edited before it could be kept.
+    fn remember(&mut self, name: &str, before: Option<Entry>) {
+        for version in before.iter().flat_map(|entry| &entry.spec.versions) {
+            let Some((entry, (_, revision))) = before.as_ref().and_then(|entry| Some((entry, entry.version(&version.name)?))) else {
+                continue;
+            };
+            if self.ledger.uses(name, revision) {
+                self.keep(name, revision, only(&entry.spec, version), false);
+            }
         }
     }
 
     /// Takes a catalogue entry out.
     pub fn remove_system(&mut self, name: &str) {
-        self.systems.remove(name);
+        let before = self.systems.remove(name);
+        self.remember(name, before);
     }
 
     /// Notes that a stored object cannot be read, or with `None` that it can again.
@@ -189,21 +205,34 @@ impl Register {
         })
     }
 
-    /// Notes that a revision is kept.
-    pub fn keep(&mut self, system: &str, revision: &str, spec: HostedSystemSpec) {
-        let kept = Kept { spec: Arc::new(spec), entry: OnceLock::new() };
-        self.kept.entry((system.to_string(), revision.to_string())).or_insert(kept);
+    /// Notes what a revision consists of, and whether the cluster keeps it or this process alone.
+    pub fn keep(&mut self, system: &str, revision: &str, spec: HostedSystemSpec, stored: bool) {
+        let kept = Kept { spec: Arc::new(spec), entry: OnceLock::new(), stored };
+        self.kept.entry((system.to_string(), revision.to_string())).or_insert(kept).stored |= stored;
     }
 
-    /// Notes that a revision is no longer kept.
+    /// Notes that the cluster no longer keeps a revision. While an app has it, this process still does.
     pub fn drop_revision(&mut self, system: &str, revision: &str) {
-        self.kept.remove(&(system.to_string(), revision.to_string()));
+        let key = (system.to_string(), revision.to_string());
+        if self.ledger.uses(system, revision) {
+            if let Some(kept) = self.kept.get_mut(&key) {
+                kept.stored = false;
+            }
+        } else {
+            self.kept.remove(&key);
+        }
     }
 
-    /// Whether a revision is kept.
+    /// What a revision consists of, if it is known and the cluster does not keep it yet.
     #[must_use]
-    pub fn keeps(&self, system: &str, revision: &str) -> bool {
-        self.kept.contains_key(&(system.to_string(), revision.to_string()))
+    pub fn to_be_kept(&self, system: &str, version: &str, revision: &str) -> Option<HostedSystemSpec> {
+        let kept = self.kept.get(&(system.to_string(), revision.to_string()));
+        if kept.is_some_and(|kept| kept.stored) {
+            return None;
+        }
+        let entry = self.revision(system, version, revision)?;
+        let (version, _) = entry.version(version).filter(|(version, _)| !version.objects.is_empty())?;
+        Some(only(&entry.spec, version))
     }
 
     /// The kept revisions of a system that neither the catalogue has nor any app had lately.

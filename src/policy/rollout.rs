@@ -59,8 +59,6 @@ pub struct Target<'a> {
     pub version: &'a str,
     /// Its revision.
     pub revision: &'a str,
-    /// It changes the shape of data.
-    pub migrates: bool,
     /// How it is to go.
     pub rollout: Rollout,
     /// The municipality that keeps the entry; its own apps go first.
@@ -82,12 +80,18 @@ pub struct Follower<'a> {
     pub grant: &'a Grant,
     /// The request itself asks for another version than the app has, so nobody else's turn comes before.
     pub asks: bool,
-    /// The version that it has is newer than the target's, in the order of the entry.
+    /// Between what it has, or had before the target, and the target lies a version that changes the shape of data.
+    pub migrates: bool,
+    /// The version that it has is newer than the target's in the order of the entry, or the entry has it no more.
     pub goes_back: bool,
     /// Its request does not fit the target.
     pub unfit: bool,
     /// How it does.
     pub health: Health,
+    /// This process has looked at it itself; what is written may be old.
+    pub looked_at: bool,
+    /// It was to go back and cannot.
+    pub stuck: bool,
     /// The revision with which it last answered.
     pub answered: Option<&'a str>,
 }
@@ -120,8 +124,9 @@ enum Stand {
     Done,
     /// It has the target and is given time.
     Moving(Timestamp),
-    /// It has the target, does not answer, and did not answer before either.
-    NeverAnswered,
+    /// It has the target and does not answer, which says nothing about the target: it did not answer before either, or an
+    /// admin let the roll-out go on.
+    Excused,
     /// It answered with the target and stopped later; until then it is given time.
     Unwell(Timestamp),
     /// It has the target and did not answer in time.
@@ -131,8 +136,14 @@ enum Stand {
     WentBack,
     Unfit,
     Unacknowledged(Because),
-    Asks,
-    Waits,
+    /// Its request asks for the target, and may be refused it.
+    Asks {
+        refused: bool,
+    },
+    /// It waits for its turn; what it has does not run, and what it had before did.
+    Waits {
+        broken: bool,
+    },
 }
 
 /// Whose turn it is.
@@ -140,46 +151,57 @@ enum Stand {
 pub fn pace(target: Target<'_>, followers: &[Follower<'_>], now: Timestamp) -> Pace {
     let stands: Vec<Stand> = followers.iter().map(|follower| stand(target, follower, now)).collect();
     let count = |is: fn(&Stand) -> bool| u32::try_from(stands.iter().filter(|stand| is(stand)).count()).unwrap_or(u32::MAX);
-    let waiting = count(|stand| matches!(stand, Stand::Waits));
+    let waiting = count(|stand| matches!(stand, Stand::Waits { .. }));
+    let asking = count(|stand| matches!(stand, Stand::Asks { refused: false }));
     // One that fell ill later holds the others back, and nobody if there are none.
     let unwell = |stand: &Stand, over: bool| matches!(stand, Stand::Unwell(due) if waiting > 0 && (*due <= now) == over);
     let moves = |stand: &Stand| matches!(stand, Stand::Moving(_)) || unwell(stand, false);
     let fails = |stand: &Stand| matches!(stand, Stand::Failed { .. } | Stand::WentBack) || unwell(stand, true);
     let moving = u32::try_from(stands.iter().filter(|stand| moves(stand)).count()).unwrap_or(u32::MAX);
     let failed = u32::try_from(stands.iter().filter(|stand| fails(stand)).count()).unwrap_or(u32::MAX);
-    let unfit = count(|stand| matches!(stand, Stand::Unfit));
+    let unfit = count(|stand| matches!(stand, Stand::Unfit | Stand::Asks { refused: true }));
     let unacknowledged = count(|stand| matches!(stand, Stand::Unacknowledged(_)));
-    // An app that never had anything else tells nothing about the change.
-    let proven = followers.iter().zip(&stands).filter(|(f, stand)| matches!(stand, Stand::Done) && f.grant.before.is_some()).count();
+    // An app that never had anything else, or is stopped, tells nothing about the change.
+    let proves =
+        |(f, stand): &(&Follower<'_>, &Stand)| matches!(stand, Stand::Done) && f.health == Health::Answers && f.grant.before.is_some();
+    let proven = followers.iter().zip(&stands).filter(proves).count();
     let proven = u32::try_from(proven).unwrap_or(u32::MAX);
-    let culprit = followers.iter().zip(&stands).find(|(_, stand)| fails(stand)).map(|(follower, _)| follower.key);
+    let culprit = followers.iter().zip(&stands).filter(|(_, stand)| fails(stand)).map(|(follower, _)| follower.key).min();
     let stopped = (failed >= target.rollout.fail_after).then_some(culprit).flatten();
 
     let testing = proven < target.rollout.canaries;
     let places = if testing { target.rollout.canaries - proven } else { target.rollout.batch };
     let places = if stopped.is_some() { 0 } else { places.saturating_sub(moving) as usize };
-    let mut line: Vec<usize> = (0..followers.len()).filter(|at| matches!(stands[*at], Stand::Waits)).collect();
+    let mut line: Vec<usize> = (0..followers.len()).filter(|at| matches!(stands[*at], Stand::Waits { .. })).collect();
     line.sort_by_key(|at| {
         let follower = &followers[*at];
-        // What does not run, or does not answer already, cannot show whether the change is good.
-        (follower.health != Health::Answers, follower.key.municipality != target.maintainer, follower.created, follower.key)
+        // What an earlier change broke is to be mended first. What does not run otherwise shows nothing, and comes last.
+        let rank = match (&stands[*at], follower.health) {
+            (Stand::Waits { broken: true }, _) => 0,
+            (_, Health::Answers) => 1,
+            _ => 2,
+        };
+        (rank, follower.key.municipality != target.maintainer, follower.created, follower.key)
     });
-    let next: Vec<usize> = line.into_iter().take(places).collect();
+    let mut next = vec![false; followers.len()];
+    for at in line.into_iter().take(places) {
+        next[at] = true;
+    }
 
     let course = |(at, stand): (usize, &Stand)| match stand {
-        Stand::Done | Stand::Moving(_) | Stand::NeverAnswered | Stand::Unwell(_) | Stand::Failed { goes_back: false } => Course::UpToDate,
+        Stand::Done | Stand::Moving(_) | Stand::Excused | Stand::Unwell(_) | Stand::Failed { goes_back: false } => Course::UpToDate,
         Stand::Failed { goes_back: true } => Course::Back,
         Stand::WentBack => Course::WentBack,
         Stand::Unfit => Course::Unfit,
         Stand::Unacknowledged(because) => Course::Unacknowledged(*because),
-        Stand::Asks => Course::Move,
-        Stand::Waits if next.contains(&at) => Course::Move,
-        Stand::Waits => stopped.map_or(Course::Waits, |culprit| Course::Halted(culprit.clone())),
+        Stand::Asks { .. } => Course::Move,
+        Stand::Waits { .. } if next[at] => Course::Move,
+        Stand::Waits { .. } => stopped.map_or(Course::Waits, |culprit| Course::Halted(culprit.clone())),
     };
     let phase = match () {
         () if stopped.is_some() => Phase::Stopped,
         () if waiting + moving > 0 && testing => Phase::Canaries,
-        () if waiting + moving > 0 => Phase::Rolling,
+        () if waiting + moving + asking > 0 => Phase::Rolling,
         () if unacknowledged > 0 => Phase::AwaitingAcknowledgement,
         () if failed + unfit > 0 => Phase::Incomplete,
         () => Phase::Done,
@@ -191,7 +213,7 @@ pub fn pace(target: Target<'_>, followers: &[Follower<'_>], now: Timestamp) -> P
         apps: u32::try_from(followers.len()).unwrap_or(u32::MAX),
         updated: count(|stand| matches!(stand, Stand::Done | Stand::Unwell(_))),
         moving,
-        waiting: waiting + unacknowledged,
+        waiting: waiting + unacknowledged + asking,
         failed,
         unfit,
         message: message(target, phase, stopped, followers, &stands),
@@ -208,14 +230,16 @@ fn stand(target: Target<'_>, follower: &Follower<'_>, now: Timestamp) -> Stand {
     let grant = follower.grant;
     if grant.revision == target.revision {
         let Health::Silent(since) = follower.health else { return Stand::Done };
-        let Some(before) = &grant.before else { return Stand::NeverAnswered };
+        let Some(before) = &grant.before else { return Stand::Excused };
         let due = due(since, target.rollout);
         return match follower.answered {
+            _ if target.resumed.is_some_and(|resumed| due <= resumed) => Stand::Excused,
             // Whatever the reason is: going back would mend nothing for sure.
             Some(answered) if answered == target.revision => Stand::Unwell(due),
-            _ if now < due => Stand::Moving(due),
-            Some(answered) if answered == before.revision => Stand::Failed { goes_back: !target.migrates },
-            _ => Stand::NeverAnswered,
+            // What was written before this process led may be long past.
+            _ if now < due || !follower.looked_at => Stand::Moving(due),
+            Some(answered) if answered == before.revision => Stand::Failed { goes_back: !follower.migrates && !follower.stuck },
+            _ => Stand::Excused,
         };
     }
     let failed = grant.failed.as_ref().filter(|failed| failed.revision == target.revision);
@@ -225,11 +249,14 @@ fn stand(target: Target<'_>, follower: &Follower<'_>, now: Timestamp) -> Stand {
     }
     let allowed = target.allowed == Some(target.revision);
     match () {
-        () if target.migrates && !allowed => Stand::Unacknowledged(Because::Migrates),
-        () if follower.asks => Stand::Asks,
+        () if follower.migrates && !allowed => Stand::Unacknowledged(Because::Migrates),
+        () if follower.asks => Stand::Asks { refused: follower.unfit },
         () if follower.unfit => Stand::Unfit,
         () if follower.goes_back && !allowed => Stand::Unacknowledged(Because::GoesBack),
-        () => Stand::Waits,
+        () => {
+            let earlier = grant.before.as_ref().is_some_and(|before| follower.answered == Some(&before.revision));
+            Stand::Waits { broken: earlier && matches!(follower.health, Health::Silent(_)) }
+        }
     }
 }
 
@@ -241,8 +268,8 @@ fn due(since: Timestamp, rollout: Rollout) -> Timestamp {
 /// What is to be known of a roll-out; without numbers, which stand beside it.
 fn message(target: Target<'_>, phase: Phase, culprit: Option<&AppKey>, followers: &[Follower<'_>], stands: &[Stand]) -> String {
     let first = |is: fn(&Stand) -> bool| {
-        let found = followers.iter().zip(stands).find(|(_, stand)| is(stand));
-        found.map(|(follower, _)| follower.key.to_string()).unwrap_or_default()
+        let found = followers.iter().zip(stands).filter(|(_, stand)| is(stand)).map(|(follower, _)| follower.key).min();
+        found.map(ToString::to_string).unwrap_or_default()
     };
     let minutes = target.rollout.deadline_seconds.div_ceil(60);
     let (version, revision) = (target.version, target.revision);
@@ -261,7 +288,7 @@ fn message(target: Target<'_>, phase: Phase, culprit: Option<&AppKey>, followers
                 _ => None,
             });
             let why = match because {
-                Some(Because::GoesBack) => "is older than what apps have",
+                Some(Because::GoesBack) => "is older than what apps have, or the entry no longer has what they have",
                 _ => "changes the shape of data, after which no earlier version can read it",
             };
             format!(
@@ -269,9 +296,9 @@ fn message(target: Target<'_>, phase: Phase, culprit: Option<&AppKey>, followers
                 crate::request::names::ALLOW_REVISION,
             )
         }
-        Phase::Incomplete if stands.iter().any(|stand| matches!(stand, Stand::Unfit)) => format!(
+        Phase::Incomplete if stands.iter().any(|stand| matches!(stand, Stand::Unfit | Stand::Asks { refused: true })) => format!(
             "the request of {} does not fit version {version} as it is now, so the app keeps what it has; its status says why",
-            first(|stand| matches!(stand, Stand::Unfit)),
+            first(|stand| matches!(stand, Stand::Unfit | Stand::Asks { refused: true })),
         ),
         Phase::Incomplete => format!(
             "{} did not answer with version {version} as it is now; its status says what it has",

@@ -54,7 +54,7 @@ fn good() -> Value {
 fn ask(register: &Register, municipality: &str, app: &str, request: Value) -> Result<Grant, Vec<Rejection>> {
     let key = AppKey::new(municipality, app);
     let spec: MunicipalityAppSpec = spec(request);
-    decide(Ask { key: &key, spec: &spec, standing: None, namespace_is_foreign: false, turn: Turn::Now }, register, now())
+    decide(Ask { key: &key, spec: &spec, standing: None, namespace_is_foreign: false, turn: Turn::Now, answered: None }, register, now())
 }
 
 #[test]
@@ -143,7 +143,11 @@ fn a_granted_app_keeps_its_place_when_the_allotment_shrinks_but_cannot_grow() {
     register.refresh();
     let standing = |request: Value| {
         let spec: MunicipalityAppSpec = spec(request);
-        decide(Ask { key: &key, spec: &spec, standing: Some(&grant), namespace_is_foreign: false, turn: Turn::Now }, &register, now())
+        decide(
+            Ask { key: &key, spec: &spec, standing: Some(&grant), namespace_is_foreign: false, turn: Turn::Now, answered: None },
+            &register,
+            now(),
+        )
     };
     assert!(standing(good()).is_ok());
     let mut large = good();
@@ -195,7 +199,11 @@ fn a_municipality_that_is_removed_gets_no_new_app_and_keeps_its_old_ones() {
     assert_eq!(ask(&register, "kuldigas-novads", "a", good()).unwrap_err()[0].reason, Reason::MunicipalityTerminating);
     let (key, request) = (AppKey::new("kuldigas-novads", "a"), spec(good()));
     assert!(
-        decide(Ask { key: &key, spec: &request, standing: Some(&grant), namespace_is_foreign: false, turn: Turn::Now }, &register, now())
-            .is_ok()
+        decide(
+            Ask { key: &key, spec: &request, standing: Some(&grant), namespace_is_foreign: false, turn: Turn::Now, answered: None },
+            &register,
+            now()
+        )
+        .is_ok()
     );
 }

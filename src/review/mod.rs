@@ -140,7 +140,8 @@ fn decide_requests(gathered: &Gathered<'_>, review: &mut Review, now: Timestamp)
     for ((_, _, key), spec, document, live) in asks {
         let standing = live.map(|live| &live.grant);
         // What is rolled out in turn on a cluster is planned as it will be in the end.
-        let ask = Ask { key: &key, spec, standing, namespace_is_foreign: gathered.is_foreign(&key.namespace()), turn: Turn::Now };
+        let ask =
+            Ask { key: &key, spec, standing, namespace_is_foreign: gathered.is_foreign(&key.namespace()), turn: Turn::Now, answered: None };
         let outcome = match decide(ask, &review.register, now) {
             Ok(grant) => {
                 review.register.ledger.enter(&key, &grant);

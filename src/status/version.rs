@@ -40,6 +40,9 @@ pub fn up_to_date(grant: &Grant, course: &Course, unfit: &[Rejection]) -> Verdic
                 grant.system
             ),
         ),
+        Course::Unfit if unfit.is_empty() => {
+            no("DoesNotFit", "the catalogue's entry has changed, and the request is refused; the app keeps what it has".into())
+        }
         Course::Unfit => no("DoesNotFit", format!("the catalogue's entry has changed, and the request does not fit it: {}; the app keeps what it has", joined(unfit))),
     }
 }

@@ -241,5 +241,15 @@ fn secrets_are_made_anew_when_a_request_asks_for_it_and_a_refused_change_rotates
         world.ensure_operator().await;
         rest(world).await;
         assert_eq!(password(&world.get("Secret", space, "database").await.unwrap()), second, "once");
+        // There and back again: each change of the text makes them anew.
+        let mut seen = vec![first, second];
+        for text in ["2026-12-24", "2026-11-25"] {
+            request["spec"]["rotateSecrets"] = text.into();
+            world.apply(&request).await;
+            let made = |o: &Value| o["metadata"]["annotations"]["kopnams.lv/rotation"] == text;
+            let now = password(&world.see("Secret", space, "database", text, made).await);
+            assert!(!seen.contains(&now));
+            seen.push(now);
+        }
     });
 }

@@ -42,8 +42,16 @@ impl World {
             let message = format!("the request cannot be read by this release: {error}; apply it again as the documentation describes it");
             Rejection::new(Reason::ObjectUnreadable, "", message)
         });
-        let (course, unfit) = before.map(|known| (known.course.clone(), known.unfit.clone())).unwrap_or_default();
-        let record = AppRecord { object: Arc::new(object), grant: standing, rejections, decided, unreadable, course, unfit };
+        // Of another system nothing of this is true.
+        let other = before.map(|known| known.object.spec.system.clone()).filter(|system| *system != object.spec.system);
+        let same = before.filter(|_| other.is_none());
+        let (course, unfit) = same.map(|known| (known.course.clone(), known.unfit.clone())).unwrap_or_default();
+        let (stuck, looked_at) = same.map(|known| (known.stuck.clone(), known.looked_at)).unwrap_or_default();
+        if let Some(other) = other {
+            self.rollouts.left(&other);
+        }
+        let record =
+            AppRecord { object: Arc::new(object), grant: standing, rejections, decided, unreadable, course, unfit, stuck, looked_at };
         self.apps.insert(key.clone(), record);
         self.by_municipality.entry(key.municipality.clone()).or_default().insert(key.app.clone());
         if asked_otherwise {

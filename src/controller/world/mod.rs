@@ -52,6 +52,10 @@ pub struct AppRecord {
     pub course: Course,
     /// Why it does not fit what is rolled out, if it does not.
     pub unfit: Vec<Rejection>,
+    /// The revision from which it was to go back and cannot.
+    pub stuck: Option<String>,
+    /// It was reconciled since this process leads, so that its status is of now.
+    pub looked_at: bool,
 }
 
 /// A watched source that must have listed everything once before anything is decided.
@@ -134,6 +138,9 @@ impl World {
             let Some(record) = self.apps.get_mut(&key) else { continue };
             record.grant = record.object.status.as_ref().and_then(|status| status.grant.clone()).or(sealed);
             record.rejections.clear();
+            record.unfit.clear();
+            record.course = Course::default();
+            record.looked_at = false;
             record.decided = false;
             if let Some(grant) = &record.grant {
                 self.register.ledger.enter(&key, grant);
@@ -246,15 +253,18 @@ impl World {
             return;
         }
         let turn = record.grant.as_ref().map_or(Turn::Now, |_| record.course.turn());
-        let ask = Ask { key, spec: &record.object.spec, standing: record.grant.as_ref(), namespace_is_foreign: self.is_foreign(key), turn };
-        let mut unfit = Vec::new();
-        let outcome = match &record.unreadable {
-            Some(problem) => Err(vec![problem.clone()]),
+        let answered = record.object.status.as_ref().and_then(|status| status.answered.as_deref());
+        let namespace_is_foreign = self.is_foreign(key);
+        let ask = Ask { key, spec: &record.object.spec, standing: record.grant.as_ref(), namespace_is_foreign, turn, answered };
+        let led = record.grant.is_some() && !self.asks(key);
+        let (mut unfit, mut stuck) = (Vec::new(), record.stuck.clone());
+        let outcome = match (&record.unreadable, turn) {
+            (Some(problem), _) => Err(vec![problem.clone()]),
             // Without the key the tenants that have no request are not known, so nothing is left to give.
-            None if self.deed_key_lost => Err(vec![Rejection::new(Reason::DeedKeyLost, "", KEY_LOST)]),
-            None => match decide(ask, &self.register, now) {
+            _ if self.deed_key_lost => Err(vec![Rejection::new(Reason::DeedKeyLost, "", KEY_LOST)]),
+            (None, Turn::Now) => match decide(ask, &self.register, now) {
                 // What the catalogue changed is no fault of a request that fits what the app has.
-                Err(why) if rollouts::is_led(record) => match decide(Ask { turn: Turn::Stay, ..ask }, &self.register, now) {
+                Err(why) if led => match decide(Ask { turn: Turn::Stay, ..ask }, &self.register, now) {
                     Ok(grant) => {
                         unfit = why;
                         Ok(grant)
@@ -263,6 +273,16 @@ impl World {
                 },
                 other => other,
             },
+            (None, Turn::Stay) => {
+                // Tried without taking it, so that whether it fits does not depend on whose turn it is.
+                unfit = if led { decide(Ask { turn: Turn::Now, ..ask }, &self.register, now).err().unwrap_or_default() } else { unfit };
+                decide(ask, &self.register, now)
+            }
+            (None, Turn::Back) => decide(ask, &self.register, now).or_else(|why| {
+                tracing::warn!(app = %key, why = crate::policy::rejection::joined(&why), "the app cannot go back to what it had");
+                stuck = record.grant.as_ref().map(|grant| grant.revision.clone());
+                record.grant.clone().ok_or(why)
+            }),
         };
         let before = self.register.ledger.holding(key).cloned();
         let changed = match &outcome {
@@ -277,9 +297,9 @@ impl World {
             return;
         };
         record.decided = true;
-        if !unfit.is_empty() {
-            record.unfit = unfit;
-        }
+        let otherwise = record.unfit != unfit || record.stuck != stuck;
+        record.unfit = unfit;
+        record.stuck = stuck;
         match outcome {
             Ok(grant) => {
                 record.grant = Some(grant);
@@ -287,10 +307,10 @@ impl World {
             }
             Err(rejections) => record.rejections = rejections,
         }
-        if changed || first {
+        if changed || first || otherwise {
             self.touch(Key::App(key.clone()));
+            self.rollout_concerns(key);
         }
-        self.rollout_concerns(key);
         if let Some(before) = before
             && self
                 .register
@@ -304,6 +324,20 @@ impl World {
         if changed {
             self.touch(Key::Municipality(key.municipality.clone()));
         }
+    }
+
+    /// The kept revisions of a system that no app needs any more. None while tenants without a request are not known.
+    #[must_use]
+    pub fn unused_revisions(&self, system: &str) -> Vec<String> {
+        if self.started && self.deed_key.is_some() { self.register.unused_revisions(system) } else { Vec::new() }
+    }
+
+    /// A request was reconciled by this process.
+    pub fn looked_at(&mut self, key: &AppKey) {
+        if let Some(record) = self.apps.get_mut(key) {
+            record.looked_at = true;
+        }
+        self.rollout_concerns(key);
     }
 
     /// A tenant without a request holds what its namespace says, as long as the namespace is there.
@@ -349,11 +383,10 @@ impl World {
         }
     }
 
-    /// A request, or something that decides about it, is other than it was: it is decided again, and what it did not
-    /// fit it may fit now.
+    /// A request, or something that decides about it, is other than it was: it is decided again, and may go back now.
     fn undecide(&mut self, key: &AppKey) {
         let Some(record) = self.apps.get_mut(key) else { return };
-        record.unfit.clear();
+        record.stuck = None;
         let created = record.object.metadata.creation_timestamp.as_ref().map(|t| t.0);
         self.undecided.insert((created, key.clone()));
         self.rollout_concerns(key);

@@ -3,8 +3,9 @@
 //! A system is looked at only when one of its apps does not have what the catalogue says, so an app that is new costs nothing.
 
 use super::{AppRecord, Key, World};
+use crate::policy::catalogue::Entry;
 use crate::policy::rollout::{Follower, Health, Target, pace};
-use crate::policy::{AppKey, Course, Turn};
+use crate::policy::{AppKey, Course};
 use crate::request::names::{ALLOW_REVISION, RESUME_ROLLOUTS};
 use crate::request::system::{Phase, RolloutStatus, Version};
 use crate::status::conditions::find;
@@ -45,7 +46,9 @@ impl World {
     /// How the roll-outs of a system go, and when to look again.
     #[must_use]
     pub fn rollouts_of(&self, system: &str) -> (&[RolloutStatus], Option<Timestamp>) {
-        (self.rollouts.status.get(system).map_or(&[], Vec::as_slice), self.rollouts.again.get(system).copied())
+        // What was not looked at yet, as while the entry has a problem, is as it was written.
+        let written = || self.systems.get(system).and_then(|object| object.status.as_ref()).map_or(&[][..], |status| &status.rollouts);
+        (self.rollouts.status.get(system).map_or_else(written, Vec::as_slice), self.rollouts.again.get(system).copied())
     }
 
     /// A system is looked at again, for time has passed.
@@ -71,7 +74,10 @@ impl World {
     /// Finds whose turn it is in every system that is to be looked at, and undecides these.
     pub(super) fn pace(&mut self, now: Timestamp) {
         while let Some(system) = self.rollouts.due.pop_first() {
-            let Some((status, courses, again)) = self.paced(&system, now) else { continue };
+            let Some((status, courses, again)) = self.paced(&system, now) else {
+                self.hold(&system);
+                continue;
+            };
             let going =
                 status.iter().any(|status| status.phase != Phase::Done) || courses.iter().any(|(_, course)| *course != Course::UpToDate);
             if going {
@@ -102,6 +108,27 @@ impl World {
         }
     }
 
+    /// Whether a request itself asks for another version than its app has.
+    pub(super) fn asks(&self, key: &AppKey) -> bool {
+        self.apps.get(key).is_some_and(|record| record.grant.as_ref().is_some_and(|grant| asks(record, &grant.version)))
+    }
+
+    /// While an entry has a problem, who does not have what it says goes on waiting.
+    fn hold(&mut self, system: &str) {
+        let Some(entry) = self.register.system(system) else { return };
+        let behind = |record: &AppRecord| {
+            let target = entry.target(record.object.spec.version.as_deref()).filter(|_| record.object.spec.system == system);
+            record.course == Course::UpToDate
+                && target.is_some_and(|(_, revision)| record.grant.as_ref().is_some_and(|grant| grant.revision != revision))
+        };
+        let keys: Vec<AppKey> = self.apps.iter().filter(|(_, record)| behind(record)).map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            if let Some(record) = self.apps.get_mut(&key) {
+                record.course = Course::Waits;
+            }
+        }
+    }
+
     /// How the roll-outs of a system go, where each of its apps stands, and when to look again. None while the entry has
     /// a problem: then everybody keeps what it has.
     #[expect(clippy::type_complexity, reason = "three answers of one question, taken apart at once")]
@@ -109,7 +136,8 @@ impl World {
         let entry = self.register.system(system).filter(|entry| entry.problems.is_empty())?;
         let object = self.systems.get(system)?;
         let annotation = |name: &str| object.metadata.annotations.as_ref().and_then(|all| all.get(name)).map(String::as_str);
-        let resumed = annotation(RESUME_ROLLOUTS).and_then(|time| time.parse().ok());
+        // A time to come would let every failure pass.
+        let resumed = annotation(RESUME_ROLLOUTS).and_then(|time| time.parse().ok()).filter(|time| *time <= now);
         let mut by_version: BTreeMap<&str, Vec<(&AppKey, &AppRecord)>> = BTreeMap::new();
         for (key, record) in &self.apps {
             let spec = &record.object.spec;
@@ -125,18 +153,19 @@ impl World {
         let before = self.rollouts.status.get(system).map_or(known, Vec::as_slice);
         let (mut all, mut courses, mut again) = (Vec::new(), Vec::new(), None::<Timestamp>);
         for (version, revision) in entry.spec.versions.iter().filter_map(|version| entry.version(&version.name)) {
-            let Some(records) = by_version.get(version.name.as_str()) else { continue };
+            let Some(records) = by_version.get_mut(version.name.as_str()) else { continue };
+            // What is said must not depend on the order in which apps came.
+            records.sort_by_key(|(key, _)| *key);
             let target = Target {
                 version: &version.name,
                 revision,
-                migrates: version.migrates,
                 rollout: entry.spec.rollout,
                 maintainer: &entry.spec.maintainer,
                 allowed: annotation(ALLOW_REVISION),
                 resumed,
             };
-            let goes_back = |grant: &crate::request::app::Grant| entry.goes_back(&grant.version, &version.name);
-            let followers: Vec<Follower<'_>> = records.iter().filter_map(|(key, record)| follower(key, record, goes_back)).collect();
+            let followers: Vec<Follower<'_>> =
+                records.iter().filter_map(|(key, record)| follower(key, record, entry, version, revision)).collect();
             let paced = pace(target, &followers, now);
             courses.extend(followers.iter().map(|follower| follower.key.clone()).zip(paced.courses));
             again = [again, paced.look_again].into_iter().flatten().min();
@@ -156,23 +185,24 @@ fn worth_saying(version: &Version, status: RolloutStatus, before: &[RolloutStatu
     }
 }
 
-fn follower<'a>(key: &'a AppKey, record: &'a AppRecord, goes_back: impl Fn(&crate::request::app::Grant) -> bool) -> Option<Follower<'a>> {
+fn follower<'a>(key: &'a AppKey, record: &'a AppRecord, entry: &Entry, version: &Version, revision: &str) -> Option<Follower<'a>> {
     let grant = record.grant.as_ref()?;
+    let at_target = grant.revision == revision;
+    let from = grant.before.as_ref().filter(|_| at_target).map_or(&grant.version, |before| &before.version);
+    let migrates = version.migrates || entry.migrated_between(from, &version.name).is_some();
     Some(Follower {
         key,
         created: record.object.metadata.creation_timestamp.as_ref().map(|t| t.0),
         grant,
         asks: asks(record, &grant.version),
-        goes_back: goes_back(grant),
+        migrates,
+        goes_back: !at_target && entry.goes_back(&grant.version, &version.name),
         unfit: !record.unfit.is_empty() || !record.rejections.is_empty(),
         health: health(record, grant),
+        looked_at: record.looked_at,
+        stuck: record.stuck.as_ref() == Some(&grant.revision),
         answered: record.object.status.as_ref().and_then(|status| status.answered.as_deref()),
     })
-}
-
-/// Whether it is the catalogue that leads an app to another revision than it has, and not its request.
-pub(super) fn is_led(record: &AppRecord) -> bool {
-    record.course.turn() == Turn::Now && record.grant.as_ref().is_some_and(|grant| !asks(record, &grant.version))
 }
 
 /// Whether a request itself asks for another version than the app has.

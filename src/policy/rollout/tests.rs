@@ -13,7 +13,7 @@ fn at(second: i64) -> Timestamp {
 
 fn target() -> Target<'static> {
     let rollout = Rollout { canaries: 1, batch: 2, fail_after: 1, deadline_seconds: 60 };
-    Target { version: "1.0", revision: NEW, migrates: false, rollout, maintainer: "ventspils", allowed: None, resumed: None }
+    Target { version: "1.0", revision: NEW, rollout, maintainer: "ventspils", allowed: None, resumed: None }
 }
 
 /// An app of a municipality with what it has.
@@ -23,15 +23,27 @@ struct App {
     health: Health,
     answered: Option<String>,
     goes_back: bool,
+    migrates: bool,
     unfit: bool,
     asks: bool,
+    looked_at: bool,
 }
 
 impl App {
     fn with_old(municipality: &str) -> Self {
         let grant = Grant { version: "1.0".into(), revision: OLD.into(), revision_since: at(-1000).to_string(), ..Grant::default() };
         let key = AppKey::new(municipality, "web");
-        Self { key, grant, health: Health::Answers, answered: Some(OLD.into()), goes_back: false, unfit: false, asks: false }
+        Self {
+            key,
+            grant,
+            health: Health::Answers,
+            answered: Some(OLD.into()),
+            goes_back: false,
+            migrates: false,
+            unfit: false,
+            asks: false,
+            looked_at: true,
+        }
     }
 
     /// What a decision with this course makes of it.
@@ -39,7 +51,8 @@ impl App {
         let had = Earlier { version: "1.0".into(), revision: self.grant.revision.clone(), until: now.to_string() };
         match course {
             Course::Move => {
-                self.grant.before = Some(had);
+                let good = self.grant.before.take().filter(|before| self.answered.as_ref() == Some(&before.revision));
+                self.grant.before = Some(good.unwrap_or(had));
                 self.grant.failed = None;
                 self.grant.revision = NEW.into();
             }
@@ -68,6 +81,9 @@ fn paced(target: Target<'_>, apps: &[App], now: Timestamp) -> Pace {
             grant: &app.grant,
             asks: app.asks,
             goes_back: app.goes_back,
+            migrates: app.migrates,
+            looked_at: app.looked_at,
+            stuck: false,
             unfit: app.unfit,
             health: app.health,
             answered: app.answered.as_deref(),
@@ -145,19 +161,59 @@ fn an_edit_after_a_failure_is_another_change_and_is_tried() {
 #[test]
 fn what_migrates_waits_for_an_admin_and_does_not_go_back() {
     let mut apps = towns();
-    let migrates = Target { migrates: true, ..target() };
-    let pace = paced(migrates, &apps, at(0));
+    for app in &mut apps {
+        app.migrates = true;
+    }
+    let pace = paced(target(), &apps, at(0));
     assert_eq!(pace.status.phase, Phase::AwaitingAcknowledgement);
     assert!(pace.courses.iter().all(|course| *course == Course::Unacknowledged(Because::Migrates)));
     assert!(pace.status.message.contains("kopnams.lv/allow-revision on the entry to new"), "{}", pace.status.message);
     // Another revision was allowed, so this one was not.
-    assert_eq!(paced(Target { allowed: Some(OLD), ..migrates }, &apps, at(0)).status.phase, Phase::AwaitingAcknowledgement);
+    assert_eq!(paced(Target { allowed: Some(OLD), ..target() }, &apps, at(0)).status.phase, Phase::AwaitingAcknowledgement);
 
-    let allowed = Target { allowed: Some(NEW), ..migrates };
+    let allowed = Target { allowed: Some(NEW), ..target() };
     step(allowed, &mut apps, at(0));
     let (moved, pace) = step(allowed, &mut apps, at(61));
     assert_eq!((moved.len(), pace.status.phase), (0, Phase::Stopped), "its data is of the new shape, so it stays");
     assert_eq!(apps[3].grant.revision, NEW);
+    // An admin who has looked lets the others go on.
+    assert_eq!(paced(Target { resumed: Some(at(59)), ..allowed }, &apps, at(62)).status.phase, Phase::Stopped, "before it failed");
+    let pace = paced(Target { resumed: Some(at(62)), ..allowed }, &apps, at(62));
+    assert_eq!((pace.status.phase, &pace.courses[0]), (Phase::Canaries, &Course::Move));
+}
+
+#[test]
+fn what_was_written_before_this_process_led_sends_nobody_back() {
+    let mut apps = towns();
+    step(target(), &mut apps, at(0));
+    apps[3].looked_at = false;
+    let pace = paced(target(), &apps, at(1000));
+    assert_eq!((pace.status.phase, &pace.courses[3]), (Phase::Canaries, &Course::UpToDate));
+    apps[3].looked_at = true;
+    assert_eq!(paced(target(), &apps, at(1001)).courses[3], Course::Back);
+}
+
+#[test]
+fn what_an_earlier_change_broke_gets_the_next_first_and_goes_back_to_what_answered() {
+    let mut apps = towns();
+    step(target(), &mut apps, at(0));
+    let next = Target { revision: "mended", ..target() };
+    let pace = paced(next, &apps, at(10));
+    let moves: Vec<usize> = (0..4).filter(|at| pace.courses[*at] == Course::Move).collect();
+    assert_eq!(moves, [3], "it is broken, and the others are well");
+    apps[3].take(&Course::Move, at(10));
+    assert_eq!(apps[3].grant.before.as_ref().unwrap().revision, OLD, "what never answered is nothing to go back to");
+}
+
+#[test]
+fn a_stopped_app_proves_nothing() {
+    let mut apps = towns();
+    apps[3].health = Health::Suspended;
+    let (moved, _) = step(target(), &mut apps, at(0));
+    assert_eq!(moved, ["cesis"]);
+    apps[0].health = Health::Suspended;
+    let (moved, pace) = step(target(), &mut apps, at(1));
+    assert_eq!((moved, pace.status.phase), (vec!["jelgava".to_string()], Phase::Canaries));
 }
 
 #[test]
@@ -232,8 +288,9 @@ proptest! {
         canaries in 0_u32..4, batch in 1_u32..4, fail_after in 1_u32..4, fares in proptest::collection::vec(0_u8..4, 1..12), allow in any::<bool>(),
     ) {
         let rollout = Rollout { canaries, batch, fail_after, deadline_seconds: 60 };
-        let target = Target { rollout, migrates: allow, allowed: allow.then_some(NEW), ..target() };
-        let mut apps: Vec<App> = (0..fares.len()).map(|at| App::with_old(&format!("m{at:02}"))).collect();
+        let target = Target { rollout, allowed: allow.then_some(NEW), ..target() };
+        let with_old = |at: usize| App { migrates: allow, ..App::with_old(&format!("m{at:02}")) };
+        let mut apps: Vec<App> = (0..fares.len()).map(with_old).collect();
         let mut moves = vec![0; apps.len()];
         let mut last = None;
         for second in 0..i64::try_from(fares.len()).unwrap() * 200 {

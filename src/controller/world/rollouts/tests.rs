@@ -89,7 +89,7 @@ impl Town {
         for record in self.world.apps.values() {
             let Some(grant) = &record.grant else { continue };
             if let Some((version, revision)) = entry.version(&grant.version).filter(|(_, revision)| *revision == grant.revision) {
-                self.world.register.keep("website", revision, only(&entry.spec, version));
+                self.world.register.keep("website", revision, only(&entry.spec, version), true);
             }
         }
     }
@@ -102,6 +102,7 @@ impl Town {
         object.metadata.resource_version = Some(self.number());
         object.status = Some(status);
         self.world.set_app(object, None);
+        self.world.looked_at(&key);
     }
 
     fn said(&self, key: &AppKey, second: i64, answers: bool) -> MunicipalityAppStatus {
@@ -187,18 +188,67 @@ fn one_that_does_not_answer_goes_back_also_under_a_new_leader() {
     // Another process leads: it knows only what is written.
     town.world.lead(false);
     town.world.lead(true);
-    town.settle(20);
-    assert_eq!((town.has("a").0, town.has("b").0), (&*town.now(), &*old));
-    town.world.look_at_rollouts("website");
-    town.settle(71);
+    town.settle(120);
+    assert_eq!((town.has("a").0, town.has("b").0), (&*town.now(), &*old), "what is written may be old: it looks first");
+    town.world.looked_at(&AppKey::new("m", "a"));
+    town.settle(121);
     assert_eq!((town.has("a").0, town.phase()), (&*old, Phase::Stopped));
     assert_eq!(town.has("b"), (&*old, &Course::Halted(AppKey::new("m", "a"))));
     assert_eq!(town.has("a").1, &Course::WentBack);
     // The other change is tried.
-    town.answers("a", 72, true);
+    town.answers("a", 122, true);
     town.catalogue(entry("three", &json!([])), &json!({}));
-    town.settle(80);
+    town.settle(130);
     assert_eq!((town.has("a").0, town.phase()), (&*town.now(), Phase::Canaries));
+}
+
+#[test]
+fn going_back_is_possible_also_to_a_smaller_size() {
+    let mut town = Town::new();
+    let old = town.now();
+    let mut larger = entry("two", &json!([]));
+    larger["sizes"]["small"]["storage"] = "2Gi".into();
+    town.catalogue(larger, &json!({}));
+    town.settle(10);
+    assert_eq!(town.has("a").0, town.now());
+    town.answers("a", 11, false);
+    town.world.look_at_rollouts("website");
+    town.settle(100);
+    let record = &town.world.apps[&AppKey::new("m", "a")];
+    assert_eq!((town.has("a"), record.rejections.as_slice()), ((&*old, &Course::WentBack), &[][..]));
+}
+
+#[test]
+fn a_migration_that_lies_between_two_versions_is_not_passed_over() {
+    let mut town = Town::new();
+    let old = town.now();
+    let mut longer = entry("one", &json!([]));
+    let mut third = longer["versions"][0].clone();
+    third["name"] = "3.0".into();
+    longer["versions"].as_array_mut().unwrap().push(third);
+    longer["defaultVersion"] = "3.0".into();
+    town.catalogue(longer.clone(), &json!({}));
+    town.settle(10);
+    assert_eq!(town.has("a"), (&*old, &Course::Unacknowledged(crate::policy::rollout::Because::Migrates)));
+    // What an app has and the entry no longer has may be newer than all that it has.
+    longer["versions"].as_array_mut().unwrap().remove(0);
+    longer["versions"].as_array_mut().unwrap().remove(0);
+    town.catalogue(longer, &json!({}));
+    town.settle(11);
+    assert_eq!(town.has("a"), (&*old, &Course::Unacknowledged(crate::policy::rollout::Because::GoesBack)));
+}
+
+#[test]
+fn what_an_app_has_is_known_also_when_the_entry_changes_before_it_could_be_kept() {
+    let mut town = Town::new();
+    town.catalogue(entry("two", &json!([])), &json!({}));
+    town.world.settle(at(10));
+    let key = AppKey::new("m", "a");
+    let grant = town.world.apps[&key].grant.clone().unwrap();
+    town.catalogue(entry("three", &json!([])), &json!({}));
+    town.world.settle(at(11));
+    assert!(town.world.register.render(&key, &grant).is_some());
+    assert!(town.world.register.to_be_kept("website", "1.0", &grant.revision).is_some(), "and it will be kept");
 }
 
 #[test]
@@ -241,7 +291,8 @@ fn a_migrating_version_waits_for_an_admin_also_when_a_request_asks_for_it() {
     town.answers("a", 12, true);
     town.ask("a", json!({"system": "website"}));
     town.settle(13);
-    assert_eq!(town.has("a"), (&*revision, &Course::Unacknowledged(crate::policy::rollout::Because::GoesBack)));
+    assert_eq!(town.has("a"), (&*revision, &Course::Unfit));
+    assert_eq!(town.world.apps[&AppKey::new("m", "a")].unfit[0].reason, Reason::DowngradeRefused, "it leaves the version to the catalogue");
     town.ask("a", json!({"system": "website", "version": "1.0"}));
     town.settle(14);
     let record = &town.world.apps[&AppKey::new("m", "a")];
