@@ -113,17 +113,14 @@ impl Register {
     pub fn set_system(&mut self, name: &str, spec: HostedSystemSpec) {
         if self.systems.get(name).is_none_or(|entry| *entry.spec != spec) {
             let before = self.systems.insert(name.to_string(), Entry::compile(Arc::new(spec)));
-            self.remember(name, before);
+            self.remember(name, before.as_ref());
         }
     }
 
     /// What an entry held that apps have is not lost when it is edited before it could be kept.
-    fn remember(&mut self, name: &str, before: Option<Entry>) {
-        for version in before.iter().flat_map(|entry| &entry.spec.versions) {
-            let Some((entry, (_, revision))) = before.as_ref().and_then(|entry| Some((entry, entry.version(&version.name)?))) else {
-                continue;
-            };
-            if self.ledger.uses(name, revision) {
+    fn remember(&mut self, name: &str, before: Option<&Entry>) {
+        for (entry, version) in before.into_iter().flat_map(|entry| entry.spec.versions.iter().map(move |version| (entry, version))) {
+            if let Some((_, revision)) = entry.version(&version.name).filter(|(_, revision)| self.ledger.uses(name, revision)) {
                 self.keep(name, revision, only(&entry.spec, version), false);
             }
         }
@@ -132,7 +129,7 @@ impl Register {
     /// Takes a catalogue entry out.
     pub fn remove_system(&mut self, name: &str) {
         let before = self.systems.remove(name);
-        self.remember(name, before);
+        self.remember(name, before.as_ref());
     }
 
     /// Notes that a stored object cannot be read, or with `None` that it can again.

@@ -71,6 +71,7 @@ pub struct Target<'a> {
 
 /// An app that follows the target.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with a name of its own")]
 pub struct Follower<'a> {
     /// Whose app it is.
     pub key: &'a AppKey,

@@ -17,6 +17,7 @@ fn target() -> Target<'static> {
 }
 
 /// An app of a municipality with what it has.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each with a name of its own")]
 struct App {
     key: AppKey,
     grant: Grant,
