@@ -23,7 +23,9 @@ Set( $WebBaseURL,               $url );
 Set( $WebDomain,                $host // 'localhost' );
 Set( $WebPort,                  $port // ( ( $scheme // '' ) eq 'https' ? 443 : 80 ) );
 Set( $WebSecureCookies,         ( $scheme // '' ) eq 'https' ? 1 : 0 );
-Set( $CanonicalizeRedirectURLs, $ENV{RT_URL} ? 0 : 1 );
+# Behind an ingress the port on which it listens is nobody's address: whoever logs in is led to the address above.
+Set( $CanonicalizeRedirectURLs, $ENV{RT_URL} ? 1 : 0 );
+Set( $CanonicalizeURLsInFeeds,  $ENV{RT_URL} ? 1 : 0 );
 
 Set( $DatabaseType,     'Pg' );
 Set( $DatabaseHost,     $ENV{DB_HOST} || 'database' );
