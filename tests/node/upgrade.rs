@@ -99,6 +99,9 @@ fn an_edited_entry_reaches_running_websites_and_a_bad_edit_is_undone_with_their_
         let stopped = house.world.get("HostedSystem", "", "vietne-maina").await.unwrap();
         assert_eq!(condition(&stopped, "RolledOut"), ("False", "Stopped"));
         assert!(message(&stopped, "RolledOut").contains("kuldigas-novads/maina did not answer"), "{stopped}");
+        for (slug, _) in TOWNS {
+            rest(house, slug, "maina").await;
+        }
     });
 }
 
@@ -142,5 +145,18 @@ fn passwords_made_anew_are_in_force_and_the_data_stays() {
             .await;
         assert_eq!(house.call(host, "root", &root, "GET", tickets, "").0, 401, "Request Tracker refuses the old password");
         house.ready(slug, "e-atbalsts").await;
+        rest(house, slug, "e-atbalsts").await;
     });
+}
+
+/// The node is small and serves other tests too.
+async fn rest(house: &House, slug: &str, name: &str) {
+    house.world.merge("MunicipalityApp", slug, name, &json!({"spec": {"suspend": true}})).await;
+    house
+        .world
+        .within(Duration::from_mins(2), &format!("{slug}/{name} is suspended"), async || {
+            let app = house.world.get("MunicipalityApp", slug, name).await.ok_or("it is not there")?;
+            if condition(&app, "Ready") == ("True", "Suspended") { Ok(()) } else { Err(message(&app, "Ready").to_string()) }
+        })
+        .await;
 }
