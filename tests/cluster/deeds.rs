@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{annotation, app, condition, label, shown, text, uid, version};
 use crate::run::{alone, shared};
+use crate::silence::rest;
 use crate::world::World;
 
 /// How long the operator gets to do what it must not.
@@ -148,6 +149,8 @@ fn without_the_key_nothing_is_written_until_it_is_restored() {
         world.furnish().await;
         world.settle("atslega").await;
         world.open(&app("atslega", "viens")).await;
+        // What the first process has not said yet, such as that the Platform is usable, the second would say.
+        rest(world).await;
         let mut secret = world.get("Secret", "kopnams-system", "kopnams-deed-key").await.unwrap();
         world.delete("Secret", "kopnams-system", "kopnams-deed-key").await;
         world.kill_operator().await;
