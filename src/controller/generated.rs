@@ -1,7 +1,7 @@
 //! Secrets with random values that a system needs: made once for each app, and never shown.
 //!
 //! The operator can read Secrets only in the namespaces of tenants, so there is no watch: each is looked at once
-//! in the life of this process, and made or completed then. A key that is there is never changed.
+//! in the life of this process, and made or completed then. A key that is there is changed only when a request asks for it.
 
 use super::Context;
 use crate::apply::ApplyError;
@@ -29,9 +29,9 @@ pub struct Secrets<'a> {
 /// Makes the secrets of an app that are missing, and the keys that a later version adds; all anew when the request asks for it.
 pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Result<(), ApplyError> {
     for wanted in secrets.wanted {
-        let keys = wanted.keys.keys().cloned().collect::<Vec<_>>();
-        let seen = (owner.namespace.to_string(), wanted.name.clone(), keys, secrets.rotation.map(ToString::to_string));
-        if ctx.seen_secrets().contains(&seen) {
+        let secret = (owner.namespace.to_string(), wanted.name.clone());
+        let seen = (wanted.keys.keys().cloned().collect(), secrets.rotation.map(ToString::to_string));
+        if ctx.seen_secrets().get(&secret) == Some(&seen) {
             continue;
         }
         let api: Api<Secret> = Api::namespaced(ctx.writer.client().clone(), owner.namespace);
@@ -42,9 +42,9 @@ pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Re
                 let mut metadata = owner.meta(&wanted.name);
                 metadata.namespace = None;
                 metadata.annotations = rotated(secrets.rotation);
-                let secret =
+                let fresh =
                     Secret { metadata, data: Some(values(wanted, &BTreeMap::new())?), type_: Some("Opaque".into()), ..Secret::default() };
-                gate.pass(api.create(&params, &secret)).await?;
+                gate.pass(api.create(&params, &fresh)).await?;
                 ctx.metrics.patched("secret");
             }
             Some(mut live) => {
@@ -64,9 +64,7 @@ pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Re
                 }
             }
         }
-        let mut all = ctx.seen_secrets();
-        all.retain(|(namespace, name, ..)| (namespace, name) != (&seen.0, &seen.1));
-        all.insert(seen);
+        ctx.seen_secrets().insert(secret, seen);
     }
     Ok(())
 }
@@ -78,7 +76,7 @@ fn rotated(rotation: Option<&str>) -> Option<BTreeMap<String, String>> {
 
 /// Forgets what was seen in a namespace that is gone or was made anew.
 pub fn forget(ctx: &Context, namespace: &str) {
-    ctx.seen_secrets().retain(|(of, ..)| of != namespace);
+    ctx.seen_secrets().retain(|(of, _), _| of != namespace);
 }
 
 /// Random values for the keys that are not held.

@@ -28,7 +28,7 @@ use kube::Client;
 use lease::{Elector, LeaseConfig};
 use metrics::Metrics;
 use queue::Queue;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -67,12 +67,12 @@ pub struct Context {
     /// Who the operator is.
     pub identity: Identity,
     /// Secrets that were looked at.
-    seen_secrets: Mutex<HashSet<SeenSecret>>,
+    seen_secrets: Mutex<SeenSecrets>,
     world: Mutex<World>,
 }
 
-/// A secret that was looked at: its namespace, its name, its keys and the text at which it was made anew.
-pub type SeenSecret = (String, String, Vec<String>, Option<String>);
+/// By namespace and name, the keys of a secret that was looked at and the text at which it was made anew.
+pub type SeenSecrets = HashMap<(String, String), (Vec<String>, Option<String>)>;
 
 impl Context {
     /// The world; hold it briefly and never while waiting.
@@ -81,7 +81,7 @@ impl Context {
     }
 
     /// The secrets that were looked at; hold it briefly and never while waiting.
-    pub fn seen_secrets(&self) -> MutexGuard<'_, HashSet<SeenSecret>> {
+    pub fn seen_secrets(&self) -> MutexGuard<'_, SeenSecrets> {
         self.seen_secrets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -13,6 +13,7 @@ use crate::apply::ApplyError;
 use crate::live::look;
 use crate::policy::AppKey;
 use crate::request::names::ACKNOWLEDGE_REMOVALS;
+use crate::request::written;
 use crate::status::summarise::{self, Rails};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -34,7 +35,7 @@ pub async fn hand_over(ctx: &Context, key: &AppKey, record: &AppRecord) -> Resul
         let has_namespace = ctx.world().index.namespace(&key.namespace()).is_some();
         if let Some(grant) = record.grant.as_ref().filter(|_| has_namespace) {
             let marked = { ctx.world().index.namespace(&key.namespace()).and_then(|n| n.marks.as_ref()?.retire.clone()) };
-            let since = marked.unwrap_or_else(|| Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+            let since = marked.unwrap_or_else(|| written(Timestamp::now()));
             let name = key.namespace();
             let wish = Wish { key, grant, retiring: Some(&since), remembered: None };
             let outcome = converge_app(ctx, wish).await;

@@ -15,6 +15,7 @@ use crate::policy::AppKey;
 use crate::request::app::Grant;
 use crate::request::municipality::UnclaimedTenant;
 use crate::request::names::app_namespace;
+use crate::request::written;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -113,7 +114,7 @@ pub fn list(world: &World, municipality: &str) -> Vec<UnclaimedTenant> {
                 app: key.app,
                 namespace: name.to_string(),
                 state: state.into(),
-                delete_after: facts.delete_after.map(|at| at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+                delete_after: facts.delete_after.map(written),
             })
         })
         .collect();

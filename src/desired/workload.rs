@@ -196,9 +196,9 @@ fn ingress(owner: Owner<'_>, route: &Route, host: &str, settings: &PlatformSpec)
         let mut annotations = settings.ingress.annotations.clone();
         annotations.insert(OWNS.to_string(), names);
         meta.annotations = Some(annotations);
-    }
-    if !settings.ingress.annotations.is_empty() && settings.ingress.scheme == Scheme::Https {
-        spec["tls"] = json!([{"hosts": [host], "secretName": "route-tls"}]);
+        if settings.ingress.scheme == Scheme::Https {
+            spec["tls"] = json!([{"hosts": [host], "secretName": "route-tls"}]);
+        }
     }
     let types = TypeMeta { api_version: "networking.k8s.io/v1".into(), kind: "Ingress".into() };
     Object::Workload(Kind::Ingress, Box::new(DynamicObject { types: Some(types), metadata: meta, data: json!({"spec": spec}) }))

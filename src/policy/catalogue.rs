@@ -52,7 +52,12 @@ impl Entry {
     /// A version by name, with its revision.
     #[must_use]
     pub fn version(&self, name: &str) -> Option<(&Version, &str)> {
-        self.spec.versions.iter().zip(&self.revisions).find(|(version, _)| version.name == name).map(|(v, revision)| (v, &**revision))
+        self.revisions().find(|(version, _)| version.name == name)
+    }
+
+    /// The versions in their order, each with its revision.
+    pub fn revisions(&self) -> impl Iterator<Item = (&Version, &str)> {
+        self.spec.versions.iter().zip(self.revisions.iter().map(String::as_str))
     }
 
     /// The version that a request for `wanted` gets, with its revision: the entry's own choice when it names none.

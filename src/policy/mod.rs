@@ -19,7 +19,7 @@ use crate::request::app::{Earlier, Grant, GrantedClass, GrantedSize};
 use crate::request::names::{APP_NAME_MAX, is_slug};
 use crate::request::quantity::{Bytes, Cpu, write_cpu};
 use crate::request::system::{HostedSystemSpec, Size, Version};
-use crate::request::{DataClassSpec, MunicipalityAppSpec, Requirement};
+use crate::request::{DataClassSpec, MunicipalityAppSpec, Requirement, written};
 use crate::template::For;
 use catalogue::Entry;
 use jiff::Timestamp;
@@ -39,6 +39,13 @@ pub struct Ask<'a> {
     pub turn: Turn,
     /// The revision with which it last answered.
     pub answered: Option<&'a str>,
+}
+
+impl<'a> Ask<'a> {
+    /// What is in force, if it is of the system that is asked for.
+    fn same_system(&self) -> Option<&'a Grant> {
+        self.standing.filter(|standing| standing.system == self.spec.system)
+    }
 }
 
 /// Which revision of its system an app is to have, as the roll-out says (see [`rollout`]).
@@ -93,8 +100,7 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
     found.extend(hostname::check(ask, &municipality.spec.zones, &register.ledger));
     let chosen = choose(ask, register).map_err(|more| found.extend(more)).ok();
     let grant = chosen.and_then(|chosen| {
-        if let Some(standing) = lost(ask, register) {
-            // Nobody knows what runs there; until its turn comes it is left as it is.
+        if let Some(standing) = chosen.lost {
             return Some(Grant { hostname: ask.spec.hostname.clone(), ..standing.clone() });
         }
         found.extend(requirements(ask.spec, chosen.class));
@@ -140,13 +146,16 @@ struct Chosen<'a> {
     revision: &'a str,
     size: (&'a str, &'a Size),
     class: (&'a str, &'a DataClassSpec),
+    /// What is in force, if the app is to keep a revision that nobody has any more: nobody knows what runs there, and
+    /// until its turn comes it is left as it is.
+    lost: Option<&'a Grant>,
 }
 
 /// The grant for what was chosen, with the memory of what the app had.
 fn granted(ask: Ask<'_>, chosen: &Chosen<'_>, size: GrantedSize, now: Timestamp) -> Grant {
-    let written = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let written = written(now);
     let revision = chosen.revision.to_string();
-    let same_system = ask.standing.filter(|standing| standing.system == ask.spec.system);
+    let same_system = ask.same_system();
     let stays = same_system.filter(|standing| standing.revision == revision);
     let had = |standing: &Grant| Earlier { version: standing.version.clone(), revision: standing.revision.clone(), until: written.clone() };
     let (before, failed) = match (same_system, stays, ask.turn) {
@@ -204,9 +213,9 @@ fn choose<'a>(ask: Ask<'a>, register: &'a Register) -> Result<Chosen<'a>, Vec<Re
         found.push(Rejection::new(Reason::VersionUnknown, "/spec/version", message));
     }
     found.extend(wanted.and_then(|(version, _)| downgrades(ask, entry, version, register)));
-    let (from, pick) = match held(ask, register) {
-        Some((from, pick)) => (from, Some(pick)),
-        None => (entry, wanted),
+    let (from, pick, lost) = match held(ask, register) {
+        Some((from, pick)) => (from, Some(pick), None),
+        None => (entry, wanted, ask.same_system().filter(|_| ask.turn != Turn::Now)),
     };
     let wanted = spec.size.as_ref().unwrap_or(&from.spec.default_size);
     let size = from.spec.sizes.get_key_value(wanted);
@@ -219,7 +228,7 @@ fn choose<'a>(ask: Ask<'a>, register: &'a Register) -> Result<Chosen<'a>, Vec<Re
     found.extend(from.check_parameters(&spec.parameters));
     match (pick, size, class) {
         (Some((version, revision)), Some((name, size)), Some(class)) if found.is_empty() => {
-            Ok(Chosen { from, version, revision, size: (name.as_str(), size), class })
+            Ok(Chosen { from, version, revision, size: (name.as_str(), size), class, lost })
         }
         _ => Err(found),
     }
@@ -227,7 +236,7 @@ fn choose<'a>(ask: Ask<'a>, register: &'a Register) -> Result<Chosen<'a>, Vec<Re
 
 /// The revision that an app keeps, or goes back to, where it is not to have the catalogue's.
 fn held<'a>(ask: Ask<'a>, register: &'a Register) -> Option<(&'a Entry, (&'a Version, &'a str))> {
-    let standing = ask.standing.filter(|standing| standing.system == ask.spec.system)?;
+    let standing = ask.same_system()?;
     let (version, revision) = match ask.turn {
         Turn::Now => return None,
         Turn::Stay => (&standing.version, &standing.revision),
@@ -237,15 +246,9 @@ fn held<'a>(ask: Ask<'a>, register: &'a Register) -> Option<(&'a Entry, (&'a Ver
     Some((from, from.version(version)?))
 }
 
-/// What is in force, if the app is to keep a revision that nobody has any more.
-fn lost<'a>(ask: Ask<'a>, register: &'a Register) -> Option<&'a Grant> {
-    let standing = ask.standing.filter(|standing| standing.system == ask.spec.system)?;
-    (ask.turn != Turn::Now && held(ask, register).is_none()).then_some(standing)
-}
-
 /// Whether a request goes back to a version that cannot read the app's data.
 fn downgrades(ask: Ask<'_>, entry: &Entry, wanted: &Version, register: &Register) -> Option<Rejection> {
-    let standing = ask.standing.filter(|standing| standing.system == ask.spec.system)?;
+    let standing = ask.same_system()?;
     // What the catalogue does by itself is held back by the roll-out and is no fault of the request.
     if ask.turn != Turn::Now && ask.spec.version.is_none() {
         return None;

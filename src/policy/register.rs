@@ -4,7 +4,7 @@
 //! them, such as two municipalities with one code. The first by creation time, then name, wins.
 
 use super::allotment::{Amounts, AppKey, Ledger};
-use super::catalogue::{Entry, only};
+use super::catalogue::Entry;
 use super::{Reason, Rejection, listed};
 use crate::desired::Kind;
 use crate::request::app::Grant;
@@ -13,7 +13,11 @@ use crate::request::{DataClassSpec, HostedSystemSpec, MunicipalitySpec, Platform
 use crate::template::{For, Template};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
+
+mod kept;
+
+use kept::Kept;
 
 /// A municipality and what is wrong with it.
 #[derive(Clone, Debug)]
@@ -37,15 +41,6 @@ pub struct Class {
     pub created: Option<Timestamp>,
     /// What is wrong with it.
     pub problems: Vec<Rejection>,
-}
-
-/// A revision that was kept; it is read only when an app needs it.
-#[derive(Clone, Debug)]
-struct Kept {
-    spec: Arc<HostedSystemSpec>,
-    entry: OnceLock<Box<Entry>>,
-    /// The cluster keeps it.
-    stored: bool,
 }
 
 /// What an app's system consists of.
@@ -117,15 +112,6 @@ impl Register {
         }
     }
 
-    /// What an entry held that apps have is not lost when it is edited before it could be kept.
-    fn remember(&mut self, name: &str, before: Option<&Entry>) {
-        for (entry, version) in before.into_iter().flat_map(|entry| entry.spec.versions.iter().map(move |version| (entry, version))) {
-            if let Some((_, revision)) = entry.version(&version.name).filter(|(_, revision)| self.ledger.uses(name, revision)) {
-                self.keep(name, revision, only(&entry.spec, version), false);
-            }
-        }
-    }
-
     /// Takes a catalogue entry out.
     pub fn remove_system(&mut self, name: &str) {
         let before = self.systems.remove(name);
@@ -190,57 +176,6 @@ impl Register {
     #[must_use]
     pub fn system(&self, name: &str) -> Option<&Entry> {
         self.systems.get(name)
-    }
-
-    /// The entry that holds a revision: the catalogue's if it is still the same, or else what was kept of it.
-    #[must_use]
-    pub fn revision(&self, system: &str, version: &str, revision: &str) -> Option<&Entry> {
-        let current = self.system(system).filter(|entry| entry.version(version).is_some_and(|(_, now)| now == revision));
-        current.or_else(|| {
-            let kept = self.kept.get(&(system.to_string(), revision.to_string()))?;
-            Some(&**kept.entry.get_or_init(|| Box::new(Entry::compile(Arc::clone(&kept.spec)))))
-        })
-    }
-
-    /// Notes what a revision consists of, and whether the cluster keeps it or this process alone.
-    pub fn keep(&mut self, system: &str, revision: &str, spec: HostedSystemSpec, stored: bool) {
-        let kept = Kept { spec: Arc::new(spec), entry: OnceLock::new(), stored };
-        self.kept.entry((system.to_string(), revision.to_string())).or_insert(kept).stored |= stored;
-    }
-
-    /// Notes that the cluster no longer keeps a revision. While an app has it, this process still does.
-    pub fn drop_revision(&mut self, system: &str, revision: &str) {
-        let key = (system.to_string(), revision.to_string());
-        if self.ledger.uses(system, revision) {
-            if let Some(kept) = self.kept.get_mut(&key) {
-                kept.stored = false;
-            }
-        } else {
-            self.kept.remove(&key);
-        }
-    }
-
-    /// What a revision consists of, if it is known and the cluster does not keep it yet.
-    #[must_use]
-    pub fn to_be_kept(&self, system: &str, version: &str, revision: &str) -> Option<HostedSystemSpec> {
-        let kept = self.kept.get(&(system.to_string(), revision.to_string()));
-        if kept.is_some_and(|kept| kept.stored) {
-            return None;
-        }
-        let entry = self.revision(system, version, revision)?;
-        let (version, _) = entry.version(version).filter(|(version, _)| !version.objects.is_empty())?;
-        Some(only(&entry.spec, version))
-    }
-
-    /// The kept revisions of a system that neither the catalogue has nor any app had lately.
-    #[must_use]
-    pub fn unused_revisions(&self, system: &str) -> Vec<String> {
-        let kept = self.kept.keys().filter(|(of, _)| of == system).map(|(_, revision)| revision);
-        let current = |revision: &str| {
-            self.system(system)
-                .is_some_and(|entry| entry.spec.versions.iter().any(|v| entry.version(&v.name).is_some_and(|(_, r)| r == revision)))
-        };
-        kept.filter(|revision| !current(revision) && !self.ledger.uses(system, revision)).cloned().collect()
     }
 
     /// What the system of a granted app consists of, rendered for it. None when it is not known any more what was

@@ -151,22 +151,21 @@ enum Stand {
 #[must_use]
 pub fn pace(target: Target<'_>, followers: &[Follower<'_>], now: Timestamp) -> Pace {
     let stands: Vec<Stand> = followers.iter().map(|follower| stand(target, follower, now)).collect();
-    let count = |is: fn(&Stand) -> bool| u32::try_from(stands.iter().filter(|stand| is(stand)).count()).unwrap_or(u32::MAX);
-    let waiting = count(|stand| matches!(stand, Stand::Waits { .. }));
-    let asking = count(|stand| matches!(stand, Stand::Asks { refused: false }));
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let count = |is: &dyn Fn(&Stand) -> bool| number(stands.iter().filter(|stand| is(stand)).count());
+    let waiting = count(&|stand| matches!(stand, Stand::Waits { .. }));
+    let asking = count(&|stand| matches!(stand, Stand::Asks { refused: false }));
     // One that fell ill later holds the others back, and nobody if there are none.
     let unwell = |stand: &Stand, over: bool| matches!(stand, Stand::Unwell(due) if waiting > 0 && (*due <= now) == over);
     let moves = |stand: &Stand| matches!(stand, Stand::Moving(_)) || unwell(stand, false);
     let fails = |stand: &Stand| matches!(stand, Stand::Failed { .. } | Stand::WentBack) || unwell(stand, true);
-    let moving = u32::try_from(stands.iter().filter(|stand| moves(stand)).count()).unwrap_or(u32::MAX);
-    let failed = u32::try_from(stands.iter().filter(|stand| fails(stand)).count()).unwrap_or(u32::MAX);
-    let unfit = count(|stand| matches!(stand, Stand::Unfit | Stand::Asks { refused: true }));
-    let unacknowledged = count(|stand| matches!(stand, Stand::Unacknowledged(_)));
+    let (moving, failed) = (count(&moves), count(&fails));
+    let unfit = count(&|stand| matches!(stand, Stand::Unfit | Stand::Asks { refused: true }));
+    let unacknowledged = count(&|stand| matches!(stand, Stand::Unacknowledged(_)));
     // An app that never had anything else, or is stopped, tells nothing about the change.
     let proves =
         |(f, stand): &(&Follower<'_>, &Stand)| matches!(stand, Stand::Done) && f.health == Health::Answers && f.grant.before.is_some();
-    let proven = followers.iter().zip(&stands).filter(proves).count();
-    let proven = u32::try_from(proven).unwrap_or(u32::MAX);
+    let proven = number(followers.iter().zip(&stands).filter(proves).count());
     let culprit = followers.iter().zip(&stands).filter(|(_, stand)| fails(stand)).map(|(follower, _)| follower.key).min();
     let stopped = (failed >= target.rollout.fail_after).then_some(culprit).flatten();
 
@@ -211,8 +210,8 @@ pub fn pace(target: Target<'_>, followers: &[Follower<'_>], now: Timestamp) -> P
         version: target.version.into(),
         revision: target.revision.into(),
         phase,
-        apps: u32::try_from(followers.len()).unwrap_or(u32::MAX),
-        updated: count(|stand| matches!(stand, Stand::Done | Stand::Unwell(_))),
+        apps: number(followers.len()),
+        updated: count(&|stand| matches!(stand, Stand::Done | Stand::Unwell(_))),
         moving,
         waiting: waiting + unacknowledged + asking,
         failed,

@@ -69,5 +69,10 @@ fn known_formats(definition: CustomResourceDefinition) -> CustomResourceDefiniti
     serde_json::from_value(value).unwrap_or(definition)
 }
 
+/// A time as fields and annotations hold it: RFC 3339, in whole seconds.
+pub(crate) fn written(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// The shape of the condition list that every kind of ours reports, keyed by type as kstatus expects.
 pub(crate) type Conditions = Vec<k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition>;

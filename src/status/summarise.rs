@@ -11,6 +11,7 @@ use crate::request::class::DataClassStatus;
 use crate::request::municipality::{Municipality, MunicipalityStatus, UnclaimedTenant};
 use crate::request::platform::{PlatformStatus, Scheme};
 use crate::request::system::{HostedSystemStatus, Phase, RolloutStatus};
+use crate::request::written;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
@@ -98,6 +99,7 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
         Verdict::no("Isolated", "NotAdmitted", "nothing is made for a request that is not admitted")
     };
     let (deployed, available) = workload(granted && live, granted, suspend, &state.work);
+    let runs = live && deployed.holds && available.holds;
     let mut verdicts = vec![admitted, isolated, deployed, available];
     let ready = match verdicts.iter().find(|verdict| !verdict.holds) {
         Some(missing) => Verdict::no("Ready", &missing.reason, missing.message.clone()),
@@ -108,7 +110,7 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
     let stalled = state.rejections.first().map(|first| Verdict::yes("Stalled", first.reason.as_str(), joined(state.rejections)));
     let reconciling = (stalled.is_none() && !ready.holds).then(|| Verdict::yes("Reconciling", &ready.reason, ready.message.clone()));
     let is_ready = ready.holds;
-    let answers = state.grant.filter(|_| live && !suspend && verdicts.iter().all(|verdict| !is_work(verdict) || verdict.holds));
+    let answers = state.grant.filter(|_| runs && !suspend);
     let answered = answers.map(|grant| grant.revision.clone()).or(old.answered);
     verdicts.push(ready);
     verdicts.extend(stalled);
@@ -127,11 +129,6 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
         ready_at: old.ready_at.or_else(|| is_ready.then(|| written(now))),
         conditions: merge(&old.conditions, verdicts, generation, now),
     }
-}
-
-/// Whether a verdict is about the system that runs.
-fn is_work(verdict: &Verdict) -> bool {
-    ["Deployed", "Available"].contains(&verdict.type_)
 }
 
 /// The status of a request whose removal waits.
@@ -276,8 +273,9 @@ pub trait Plain: Default {
 macro_rules! plain {
     ($($status:ident),*) => {$(
         impl Plain for $status {
+            #[allow(clippy::needless_update, reason = "one of them says more beside")]
             fn with(observed_generation: Option<i64>, conditions: Vec<Condition>) -> Self {
-                Self { observed_generation, conditions }
+                Self { observed_generation, conditions, ..Self::default() }
             }
             fn conditions(&self) -> &[Condition] {
                 &self.conditions
@@ -285,16 +283,17 @@ macro_rules! plain {
         }
     )*};
 }
-plain!(PlatformStatus, DataClassStatus);
+plain!(PlatformStatus, DataClassStatus, HostedSystemStatus);
 
-impl Plain for HostedSystemStatus {
-    fn with(observed_generation: Option<i64>, conditions: Vec<Condition>) -> Self {
-        Self { observed_generation, conditions, rollouts: Vec::new() }
-    }
-    fn conditions(&self) -> &[Condition] {
-        &self.conditions
-    }
-}
+/// Phases of a roll-out with their reasons, the one that asks most for attention first.
+const ATTENTION: [(Phase, &str); 6] = [
+    (Phase::Stopped, "Stopped"),
+    (Phase::AwaitingAcknowledgement, "AwaitingAcknowledgement"),
+    (Phase::Incomplete, "Incomplete"),
+    (Phase::Canaries, "Canaries"),
+    (Phase::Rolling, "Rolling"),
+    (Phase::Done, "Done"),
+];
 
 /// The status of a catalogue entry: whether it can be asked for, and how far its changes have come.
 #[must_use]
@@ -307,31 +306,11 @@ pub fn system(
 ) -> HostedSystemStatus {
     let before = old.map(Plain::conditions).unwrap_or_default();
     let mut conditions = usable(before, problems, generation, now);
-    // The one that asks most for attention speaks.
-    let rank = |phase: Phase| match phase {
-        Phase::Stopped => 0,
-        Phase::AwaitingAcknowledgement => 1,
-        Phase::Incomplete => 2,
-        Phase::Canaries => 3,
-        Phase::Rolling => 4,
-        Phase::Done => 5,
-    };
-    if let Some(worst) = rollouts.iter().min_by_key(|rollout| rank(rollout.phase)) {
-        let reason = match worst.phase {
-            Phase::Stopped => "Stopped",
-            Phase::AwaitingAcknowledgement => "AwaitingAcknowledgement",
-            Phase::Incomplete => "Incomplete",
-            Phase::Canaries => "Canaries",
-            Phase::Rolling => "Rolling",
-            Phase::Done => "Done",
-        };
-        let verdict =
-            Verdict { type_: "RolledOut", holds: worst.phase == Phase::Done, reason: reason.into(), message: worst.message.clone() };
+    let speaks = ATTENTION.iter().find_map(|(phase, reason)| Some((rollouts.iter().find(|of| of.phase == *phase)?, *reason)));
+    if let Some((rollout, reason)) = speaks {
+        let holds = rollout.phase == Phase::Done;
+        let verdict = Verdict { type_: "RolledOut", holds, reason: reason.into(), message: rollout.message.clone() };
         conditions.extend(merge(before, vec![verdict], generation, now));
     }
     HostedSystemStatus { observed_generation: generation, conditions, rollouts: rollouts.to_vec() }
-}
-
-fn written(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -126,11 +126,7 @@ impl Template {
 
     /// The objects for an app, each with its kind, in the order of the entry.
     pub fn render(&self, app: For<'_>) -> Result<Vec<(Kind, Value)>, String> {
-        let mut objects = self.evaluate(app)?;
-        for (kind, object) in &mut objects {
-            defaults::fill(*kind, object);
-        }
-        Ok(objects)
+        self.evaluate(app).map(filled)
     }
 
     /// The objects as the entry says them, before defaults are written out.
@@ -207,6 +203,14 @@ impl Piece {
         found.extend(place::echoed(kind, object).into_iter().map(|(path, problem)| reject(Reason::ExpressionInvalid, &path, problem)));
         if found.is_empty() { Ok(Self { kind, object: object.clone(), texts }) } else { Err(found) }
     }
+}
+
+/// Objects with every default written out.
+fn filled(mut objects: Vec<(Kind, Value)>) -> Vec<(Kind, Value)> {
+    for (kind, object) in &mut objects {
+        defaults::fill(*kind, object);
+    }
+    objects
 }
 
 /// The name of an object.

@@ -1,7 +1,7 @@
 //! Proving a version before anybody asks for it: it is rendered for a stand-in in every size.
 
 use super::fit::{self, Room};
-use super::{For, Template, name, place, shape};
+use super::{For, Template, filled, name, place, shape};
 use crate::desired::Kind;
 use crate::policy::{AppKey, Reason, Rejection};
 use crate::request::app::GrantedSize;
@@ -45,8 +45,8 @@ pub fn prove(template: &Template, spec: &HostedSystemSpec, version: &Version, at
             hostname: Some("www.example.lv"),
             parameters: &parameters,
         };
-        let (objects, bare) = match template.render(app).and_then(|objects| Ok((objects, template.evaluate(app)?))) {
-            Ok(both) => both,
+        let bare = match template.evaluate(app) {
+            Ok(bare) => bare,
             Err(problem) => {
                 found.push(Rejection::new(Reason::ExpressionInvalid, format!("{at}/objects"), problem));
                 break;
@@ -58,6 +58,7 @@ pub fn prove(template: &Template, spec: &HostedSystemSpec, version: &Version, at
             let problems = shape::forbidden(*kind, object);
             found.extend(problems.into_iter().map(|(path, message)| Rejection::new(Reason::ObjectNotAllowed, place(&path), message)));
         }
+        let objects = filled(bare);
         for (index, (kind, object)) in objects.iter().enumerate() {
             let problems = fit::resources(index, *kind, object);
             let place = |path: &str| format!("{at}/objects/{index}{path}");

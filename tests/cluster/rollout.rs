@@ -34,6 +34,15 @@ fn silent() -> Value {
         "template": {"metadata": {"labels": {"app": "web"}}, "spec": {"securityContext": {"runAsUser": 1000}, "containers": [container]}}}})
 }
 
+/// A municipality whose apps have the entry's first setting.
+async fn opened(world: &World, slug: &str, system: &str, names: &[&str]) {
+    world.settle(slug).await;
+    world.apply(&entry(system, "one")).await;
+    for name in names {
+        world.open(&app_of(slug, name, system)).await;
+    }
+}
+
 async fn setting(world: &World, space: &str, text: &str) {
     world.see("ConfigMap", space, "settings", text, |o| o["data"]["text"] == text).await;
 }
@@ -61,11 +70,7 @@ async fn kept(world: &World, system: &str) -> Vec<String> {
 fn an_edit_reaches_every_app_and_the_earlier_contents_are_kept_while_they_may_be_needed() {
     shared("a roll-out", async |world| {
         let (slug, system) = ("maina", "maina-laba");
-        world.settle(slug).await;
-        world.apply(&entry(system, "one")).await;
-        for name in ["a", "b", "c"] {
-            world.open(&app_of(slug, name, system)).await;
-        }
+        opened(world, slug, system, &["a", "b", "c"]).await;
         assert_eq!(kept(world, system).await.len(), 1);
         let untouched = world.get("HostedSystem", "", system).await.unwrap();
         assert_eq!(condition(&untouched, "RolledOut").1, "", "what never changed has nothing to say");
@@ -95,11 +100,7 @@ fn an_edit_reaches_every_app_and_the_earlier_contents_are_kept_while_they_may_be
 fn what_does_not_answer_goes_back_and_the_others_are_spared() {
     shared("a failed roll-out", async |world| {
         let (slug, system) = ("kluda", "maina-slikta");
-        world.settle(slug).await;
-        world.apply(&entry(system, "one")).await;
-        for name in ["a", "b"] {
-            world.open(&app_of(slug, name, system)).await;
-        }
+        opened(world, slug, system, &["a", "b"]).await;
         let before = world.get("MunicipalityApp", slug, "a").await.unwrap();
 
         let mut bad = entry(system, "two");
@@ -142,9 +143,7 @@ fn what_does_not_answer_goes_back_and_the_others_are_spared() {
 fn what_migrates_waits_for_an_acknowledgement_of_this_very_revision() {
     shared("a migration", async |world| {
         let (slug, system) = ("parbuve", "maina-datu");
-        world.settle(slug).await;
-        world.apply(&entry(system, "one")).await;
-        world.open(&app_of(slug, "a", system)).await;
+        opened(world, slug, system, &["a"]).await;
         let mut migrates = entry(system, "one");
         let mut second = migrates["spec"]["versions"][0].clone();
         second["name"] = "2.0".into();
@@ -173,9 +172,8 @@ fn what_migrates_waits_for_an_acknowledgement_of_this_very_revision() {
 fn the_end_of_a_version_is_said() {
     shared("end of life", async |world| {
         let (slug, system) = ("beigas", "maina-veca");
-        world.settle(slug).await;
-        world.apply(&entry(system, "one")).await;
-        let app = world.open(&app_of(slug, "a", system)).await;
+        opened(world, slug, system, &["a"]).await;
+        let app = world.ready_app(slug, "a").await;
         assert_eq!(condition(&app, "Supported"), ("True", "Supported"));
         let mut old = entry(system, "one");
         old["spec"]["versions"][0]["eol"] = "2026-01-31".into();

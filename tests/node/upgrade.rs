@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::house::{House, documents, on_the_node, website};
-use crate::kit::{app_of, condition, message, text};
+use crate::kit::{app_of, condition, message};
 
 const TOWNS: [(&str, &str); 2] = [("kuldigas-novads", "maina.kuldiga.example.lv"), ("ogres-novads", "maina.ogre.example.lv")];
 
@@ -32,6 +32,17 @@ async fn marked(house: &House, slug: &str, mark: &str) {
         .within(Duration::from_mins(2), &format!("{space} has {mark}"), async || {
             let web = house.world.get("Deployment", &space, "web").await.ok_or("it is not there")?;
             if has(&web) { Ok(()) } else { Err(web["spec"]["template"]["spec"]["containers"][0]["env"].to_string()) }
+        })
+        .await;
+}
+
+/// Waits until a request shows something.
+async fn shows(house: &House, slug: &str, name: &str, limit: Duration, type_: &str, holds: impl Fn(&Value) -> bool) {
+    house
+        .world
+        .within(limit, &format!("{type_} of {slug}/{name}"), async || {
+            let app = house.world.get("MunicipalityApp", slug, name).await.ok_or("it is not there")?;
+            if holds(&app) { Ok(()) } else { Err(message(&app, type_).to_string()) }
         })
         .await;
 }
@@ -71,25 +82,11 @@ fn an_edited_entry_reaches_running_websites_and_a_bad_edit_is_undone_with_their_
         house.world.apply(&bad).await;
         let (first, spared) = (TOWNS[0], TOWNS[1]);
         let fails = |app: &Value| message(app, "Available").contains("ended with exit code 7");
-        house
-            .world
-            .within(Duration::from_mins(1), "the first app says that it fails", async || {
-                let apps = house.world.list("MunicipalityApp", first.0).await;
-                match apps.iter().find(|app| text(app, "/metadata/name") == "maina") {
-                    Some(app) if fails(app) => Ok(()),
-                    other => Err(format!("{other:?}")),
-                }
-            })
-            .await;
+        shows(house, first.0, "maina", Duration::from_mins(1), "Available", fails).await;
         // The other town's website goes on all the while.
         assert_eq!(house.node.get(spared.1, "/zinas.html").unwrap().status, 200);
-        house
-            .world
-            .within(Duration::from_mins(3), "it went back", async || {
-                let app = house.world.get("MunicipalityApp", first.0, "maina").await.ok_or("it is not there")?;
-                if condition(&app, "UpToDate") == ("False", "WentBack") { Ok(()) } else { Err(message(&app, "UpToDate").to_string()) }
-            })
-            .await;
+        let back = |app: &Value| condition(app, "UpToDate") == ("False", "WentBack");
+        shows(house, first.0, "maina", Duration::from_mins(3), "UpToDate", back).await;
         marked(house, first.0, "second").await;
         house.ready(first.0, "maina").await;
         for (slug, host) in TOWNS {
@@ -152,11 +149,6 @@ fn passwords_made_anew_are_in_force_and_the_data_stays() {
 /// The node is small and serves other tests too.
 async fn rest(house: &House, slug: &str, name: &str) {
     house.world.merge("MunicipalityApp", slug, name, &json!({"spec": {"suspend": true}})).await;
-    house
-        .world
-        .within(Duration::from_mins(2), &format!("{slug}/{name} is suspended"), async || {
-            let app = house.world.get("MunicipalityApp", slug, name).await.ok_or("it is not there")?;
-            if condition(&app, "Ready") == ("True", "Suspended") { Ok(()) } else { Err(message(&app, "Ready").to_string()) }
-        })
-        .await;
+    let suspended = |app: &Value| condition(app, "Ready") == ("True", "Suspended");
+    shows(house, slug, name, Duration::from_mins(2), "Ready", suspended).await;
 }

@@ -131,8 +131,8 @@ impl World {
         let ends = |system: &HostedSystem| system.spec.versions.iter().map(|v| (v.name.clone(), v.eol.clone())).collect::<Vec<_>>();
         if known.is_some_and(|known| ends(known) != ends(&object)) {
             // No decision depends on it, and apps say it.
-            let users = self.apps.iter().filter(|(_, record)| record.object.spec.system == name).map(|(key, _)| Key::App(key.clone()));
-            self.to_do.extend(users.collect::<Vec<_>>());
+            let users = self.apps_where(|record| record.object.spec.system == name);
+            self.to_do.extend(users.into_iter().map(Key::App));
         }
         self.register.set_unreadable(Concern::System, &name, None);
         self.touch(Key::System(name.clone()));

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 mod enter;
 mod rollouts;
+mod undecide;
 
 pub use enter::{key_of, stand_in};
 
@@ -56,6 +57,13 @@ pub struct AppRecord {
     pub stuck: Option<String>,
     /// It was reconciled since this process leads, so that its status is of now.
     pub looked_at: bool,
+}
+
+impl AppRecord {
+    /// When the request was created: what is older is decided first.
+    fn created(&self) -> Option<Timestamp> {
+        self.object.metadata.creation_timestamp.as_ref().map(|t| t.0)
+    }
 }
 
 /// A watched source that must have listed everything once before anything is decided.
@@ -359,59 +367,6 @@ impl World {
     fn is_foreign(&self, key: &AppKey) -> bool {
         let name = app_namespace(&key.municipality, &key.app);
         !self.deed_key_lost && self.index.namespace(&name).is_some() && self.deed(&name).is_none()
-    }
-
-    fn undecide_municipality(&mut self, name: &str, only_refused: bool) {
-        let keys: Vec<AppKey> = self.by_municipality.get(name).into_iter().flatten().map(|app| AppKey::new(name, app)).collect();
-        for key in keys {
-            if self.apps.get(&key).is_some_and(|record| !only_refused || !record.rejections.is_empty() || !record.unfit.is_empty()) {
-                self.undecide(&key);
-            }
-            if !only_refused {
-                // Members and zones concern guard rails too.
-                self.to_do.insert(Key::App(key));
-            }
-        }
-    }
-
-    /// A host name was freed: whoever waits for it, also in another municipality, is decided again.
-    fn undecide_host(&mut self, host: Option<&str>) {
-        let waits = |record: &AppRecord| host.is_some() && !record.rejections.is_empty() && record.object.spec.hostname.as_deref() == host;
-        let waiting: Vec<AppKey> = self.apps.iter().filter(|(_, record)| waits(record)).map(|(key, _)| key.clone()).collect();
-        for key in &waiting {
-            self.undecide(key);
-        }
-    }
-
-    /// A request, or something that decides about it, is other than it was: it is decided again, and may go back now.
-    fn undecide(&mut self, key: &AppKey) {
-        let Some(record) = self.apps.get_mut(key) else { return };
-        record.stuck = None;
-        let created = record.object.metadata.creation_timestamp.as_ref().map(|t| t.0);
-        self.undecided.insert((created, key.clone()));
-        self.rollout_concerns(key);
-    }
-
-    /// Tenants without a request follow the groups and the settings too.
-    fn touch_unclaimed(&mut self, municipality: Option<&str>) {
-        let concerned = |key: &&AppKey| municipality.is_none_or(|name| key.municipality == name) && !self.apps.contains_key(*key);
-        let keys: Vec<Key> = self.register.ledger.keys().filter(concerned).cloned().map(Key::App).collect();
-        self.to_do.extend(keys);
-    }
-
-    fn undecide_users_of(&mut self, system: &str) {
-        let users = self.apps.iter().filter(|(_, record)| record.object.spec.system == system);
-        let users: Vec<AppKey> = users.map(|(key, _)| key.clone()).collect();
-        for key in &users {
-            self.undecide(key);
-        }
-    }
-
-    fn undecide_all(&mut self) {
-        let all: Vec<AppKey> = self.apps.keys().cloned().collect();
-        for key in &all {
-            self.undecide(key);
-        }
     }
 }
 

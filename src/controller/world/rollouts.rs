@@ -6,6 +6,7 @@ use super::{AppRecord, Key, World};
 use crate::policy::catalogue::Entry;
 use crate::policy::rollout::{Follower, Health, Target, pace};
 use crate::policy::{AppKey, Course};
+use crate::request::app::Grant;
 use crate::request::names::{ALLOW_REVISION, RESUME_ROLLOUTS};
 use crate::request::system::{Phase, RolloutStatus, Version};
 use crate::status::conditions::find;
@@ -61,14 +62,17 @@ impl World {
     pub(super) fn rollout_concerns(&mut self, key: &AppKey) {
         let Some(record) = self.apps.get(key) else { return };
         let system = &record.object.spec.system;
-        let behind = record.grant.as_ref().is_some_and(|grant| {
-            let target = self.register.system(system).and_then(|entry| entry.target(record.object.spec.version.as_deref()));
-            target.is_some_and(|(_, revision)| grant.system == *system && grant.revision != revision)
-        });
-        if behind || self.rollouts.going.contains(system) {
+        if self.is_behind(record) || self.rollouts.going.contains(system) {
             let system = system.clone();
             self.rollouts.look_at(&system);
         }
+    }
+
+    /// Whether an app does not have what the catalogue says.
+    fn is_behind(&self, record: &AppRecord) -> bool {
+        let spec = &record.object.spec;
+        let target = self.register.system(&spec.system).and_then(|entry| entry.target(spec.version.as_deref()));
+        target.is_some_and(|(_, revision)| record.grant.as_ref().is_some_and(|grant| grant.revision != revision))
     }
 
     /// Finds whose turn it is in every system that is to be looked at, and undecides these.
@@ -100,8 +104,7 @@ impl World {
                 }
                 record.course = course;
                 if matches!(record.course, Course::Move | Course::Back) {
-                    let created = record.object.metadata.creation_timestamp.as_ref().map(|t| t.0);
-                    self.undecided.insert((created, key.clone()));
+                    self.line_up(&key);
                 }
                 self.touch(Key::App(key));
             }
@@ -115,14 +118,9 @@ impl World {
 
     /// While an entry has a problem, who does not have what it says goes on waiting.
     fn hold(&mut self, system: &str) {
-        let Some(entry) = self.register.system(system) else { return };
-        let behind = |record: &AppRecord| {
-            let target = entry.target(record.object.spec.version.as_deref()).filter(|_| record.object.spec.system == system);
-            record.course == Course::UpToDate
-                && target.is_some_and(|(_, revision)| record.grant.as_ref().is_some_and(|grant| grant.revision != revision))
-        };
-        let keys: Vec<AppKey> = self.apps.iter().filter(|(_, record)| behind(record)).map(|(key, _)| key.clone()).collect();
-        for key in keys {
+        let behind =
+            |record: &AppRecord| record.object.spec.system == system && record.course == Course::UpToDate && self.is_behind(record);
+        for key in self.apps_where(behind) {
             if let Some(record) = self.apps.get_mut(&key) {
                 record.course = Course::Waits;
             }
@@ -152,7 +150,7 @@ impl World {
         let known = object.status.as_ref().map(|status| status.rollouts.as_slice()).unwrap_or_default();
         let before = self.rollouts.status.get(system).map_or(known, Vec::as_slice);
         let (mut all, mut courses, mut again) = (Vec::new(), Vec::new(), None::<Timestamp>);
-        for (version, revision) in entry.spec.versions.iter().filter_map(|version| entry.version(&version.name)) {
+        for (version, revision) in entry.revisions() {
             let Some(records) = by_version.get_mut(version.name.as_str()) else { continue };
             // What is said must not depend on the order in which apps came.
             records.sort_by_key(|(key, _)| *key);
@@ -192,7 +190,7 @@ fn follower<'a>(key: &'a AppKey, record: &'a AppRecord, entry: &Entry, version: 
     let migrates = version.migrates || entry.migrated_between(from, &version.name).is_some();
     Some(Follower {
         key,
-        created: record.object.metadata.creation_timestamp.as_ref().map(|t| t.0),
+        created: record.created(),
         grant,
         asks: asks(record, &grant.version),
         migrates,
@@ -211,7 +209,7 @@ fn asks(record: &AppRecord, version: &str) -> bool {
 }
 
 /// How an app does with its grant, as its status says; what the status says of another revision says nothing of this one.
-fn health(record: &AppRecord, grant: &crate::request::app::Grant) -> Health {
+fn health(record: &AppRecord, grant: &Grant) -> Health {
     let since: Timestamp = grant.revision_since.parse().unwrap_or(Timestamp::UNIX_EPOCH);
     let status = record.object.status.as_ref();
     let of_this = status.filter(|status| status.grant.as_ref().is_some_and(|written| written.revision == grant.revision));
