@@ -49,6 +49,7 @@ pub mod live;
 pub mod plan;
 pub mod apply;
 pub mod status;
+pub mod backup;
 pub mod controller;
 pub mod review;
 pub mod cli;

@@ -1,0 +1,19 @@
+//! Backups that are proven: the second branch of the flow, with the same shape as the first.
+//!
+//! ```text
+//! schedule   what is due, and whose turn it is             pure
+//! coverage   which volumes and databases a set must hold   pure
+//! set        what a committed set is: parts and manifest   pure
+//! retention  which sets stay                               pure
+//! jobs       the pods that do the work                     pure
+//! work       what a runner is told and what it reports     the contract between the two processes
+//! runner     the other process: drives restic              no Kubernetes
+//! ```
+//!
+//! The operator never reads a tenant's data. It makes Jobs, and a runner in each does one piece of work with the `restic`
+//! program; what came of it stands in the pod's termination message. A set exists only when its manifest was committed as
+//! the last snapshot of its run; a restore has happened only when what was written was compared with the manifest.
+
+pub mod runner;
+pub mod set;
+pub mod work;
