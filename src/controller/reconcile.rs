@@ -150,6 +150,7 @@ async fn tell(
         work,
         tenant_id,
         namespace: &name,
+        backup: None,
     };
     let status = summarise::app(&record.object, &state, Timestamp::now());
     write_status(ctx, &record.object, status).await

@@ -1,5 +1,6 @@
 //! The request: a municipality asks for a hosted system.
 
+use super::backup::{AppBackup, Covered, Failures, Proven, RestoreFrom};
 use super::quantity::{Bytes, Cpu};
 use super::system::any_object;
 use kube::{CustomResource, KubeSchema};
@@ -29,8 +30,12 @@ use serde_json::Value;
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "URL", type_ = "string", json_path = ".status.url"),
+    printcolumn(name = "Last backup", type_ = "date", json_path = ".status.backup.lastSuccess"),
+    printcolumn(name = "Proven", type_ = "date", json_path = ".status.backup.proven.at"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[x_kube(validation = Rule::new("has(self.restoreFrom) == has(oldSelf.restoreFrom) && (!has(self.restoreFrom) || self.restoreFrom == oldSelf.restoreFrom)")
+    .message("BackupInvalid: restoreFrom fills a new app and cannot be changed later; ask for another app, or ask a platform admin to restore in place"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MunicipalityAppSpec {
     /// The system's name in the catalogue.
@@ -66,6 +71,12 @@ pub struct MunicipalityAppSpec {
     /// What the law asks to be stated, where the data class requires it.
     #[serde(default, skip_serializing_if = "Processing::is_empty")]
     pub processing: Processing,
+    /// Wishes for the app's backups; what its data class asks for is never weakened.
+    #[serde(default, skip_serializing_if = "AppBackup::is_empty")]
+    pub backup: AppBackup,
+    /// Fills the new app with a backup before it starts for the first time. Cannot be changed later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_from: Option<RestoreFrom>,
 }
 
 /// The legal side of processing personal data.
@@ -118,11 +129,47 @@ pub struct MunicipalityAppStatus {
     /// The revision with which every part of the app last answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answered: Option<String>,
+    /// How its backups stand.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<BackupStatus>,
     /// `Admitted`, `Isolated`, `Deployed`, `Available` and, when all four hold, `Ready`. Beside them `UpToDate`, whether the app
     /// has what its catalogue entry says now, and `Supported`, whether its version is still looked after.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: super::Conditions,
+}
+
+/// How an app's backups stand, as its vault says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupStatus {
+    /// Recovery point of the newest complete set, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success: Option<String>,
+    /// The newest complete set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_set: Option<String>,
+    /// Number of sets that are kept.
+    #[serde(default)]
+    pub sets: u32,
+    /// Recovery point of the oldest set that is kept, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest: Option<String>,
+    /// When the next backup is due, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_due: Option<String>,
+    /// Backups that failed since the last good one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failures: Option<Failures>,
+    /// What the sets hold and what they do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coverage: Vec<Covered>,
+    /// The last restore that was tried and was good.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proven: Option<Proven>,
+    /// The restore that goes on, or the last one, in plain words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore: Option<String>,
 }
 
 /// What was granted to an app: the numbers and names from which everything of it is made.

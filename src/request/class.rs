@@ -1,6 +1,7 @@
 //! Profiles by kind of data: what a system with such data needs and how it is kept.
 
 use super::Title;
+use super::backup::Profile;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
+#[x_kube(validation = Rule::new("!has(self.backup) || !has(self.backup.retention) || !has(self.backup.retention.ceilingDays) || self.backup.retention.ceilingDays > (has(self.backup.retention.floorDays) ? self.backup.retention.floorDays : 7)")
+    .message("BackupInvalid: backup.retention.ceilingDays is not above floorDays, so a set would have to stay and to go; write more days"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DataClassSpec {
     /// The class's name.
@@ -43,6 +46,9 @@ pub struct DataClassSpec {
     #[serde(default = "default_grace_days")]
     #[schemars(range(min = 0, max = 3650))]
     pub grace_days: u32,
+    /// How apps with such data are backed up, and how that is proven.
+    #[serde(default)]
+    pub backup: Profile,
 }
 
 fn default_grace_days() -> u32 {

@@ -4,6 +4,7 @@
 //! as CEL rules of the CRD; the API server and the offline commands run the same rules.
 
 pub mod app;
+pub mod backup;
 pub mod check;
 pub mod class;
 pub mod municipality;
@@ -14,6 +15,7 @@ pub mod read;
 pub mod system;
 
 pub use app::{Grant, MunicipalityApp, MunicipalityAppSpec, MunicipalityAppStatus};
+pub use backup::{BackupRun, BackupTarget, BackupVault, RestoreDrill, RestoreRun};
 pub use class::{DataClass, DataClassSpec, Requirement};
 pub use municipality::{Municipality, MunicipalitySpec};
 pub use platform::{Platform, PlatformSpec};
@@ -44,7 +46,18 @@ pub struct Title {
 /// Every CRD of this release, in the order in which they are applied.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    let derived = [Platform::crd(), DataClass::crd(), HostedSystem::crd(), Municipality::crd(), MunicipalityApp::crd()];
+    let derived = [
+        Platform::crd(),
+        DataClass::crd(),
+        HostedSystem::crd(),
+        Municipality::crd(),
+        MunicipalityApp::crd(),
+        BackupTarget::crd(),
+        BackupVault::crd(),
+        BackupRun::crd(),
+        RestoreRun::crd(),
+        RestoreDrill::crd(),
+    ];
     derived.into_iter().map(known_formats).collect()
 }
 

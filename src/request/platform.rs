@@ -1,5 +1,6 @@
 //! The platform's own configuration: the one object `platform`, optional, every field with a default.
 
+use super::backup::PlatformBackup;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -53,6 +54,9 @@ pub struct PlatformSpec {
     #[x_kube(validation = Rule::new("self.matches('^[^@]+@sha256:[0-9a-f]{64}$')")
         .message("ImageNotPinned: the image is not named by its digest; write registry/name@sha256:... so that what was tried is what runs"))]
     pub notice: Option<String>,
+    /// Backups. Without this no app is backed up, and each says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backup: Option<PlatformBackup>,
 }
 
 /// How visitors reach an app.
@@ -196,6 +200,7 @@ impl Default for PlatformSpec {
             reserved_slugs: Vec::new(),
             removal_brake: RemovalBrake::default(),
             notice: None,
+            backup: None,
         }
     }
 }

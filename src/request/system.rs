@@ -1,6 +1,7 @@
 //! A catalogue entry: a system that municipalities can ask for.
 
 use super::Title;
+use super::backup::EntryBackup;
 use super::quantity::{Bytes, Cpu};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use kube::{CustomResource, KubeSchema};
@@ -191,6 +192,9 @@ pub struct Version {
     #[serde(default)]
     #[schemars(schema_with = "objects")]
     pub objects: Vec<Value>,
+    /// What is backed up beside all volumes: databases, which are dumped.
+    #[serde(default, skip_serializing_if = "EntryBackup::is_empty")]
+    pub backup: EntryBackup,
 }
 
 /// A secret with random values that the operator makes once for an app.

@@ -6,7 +6,7 @@ use crate::desired::Kind;
 use crate::live::Health;
 use crate::policy::rejection::joined;
 use crate::policy::{Course, Reason, Rejection};
-use crate::request::app::{Grant, MunicipalityApp, MunicipalityAppStatus};
+use crate::request::app::{BackupStatus, Grant, MunicipalityApp, MunicipalityAppStatus};
 use crate::request::class::DataClassStatus;
 use crate::request::municipality::{Municipality, MunicipalityStatus, UnclaimedTenant};
 use crate::request::platform::{PlatformStatus, Scheme};
@@ -73,6 +73,8 @@ pub struct AppState<'a> {
     pub tenant_id: Option<&'a str>,
     /// The app's namespace.
     pub namespace: &'a str,
+    /// How its backups stand, if the platform has any.
+    pub backup: Option<BackupStatus>,
 }
 
 /// The status of a request.
@@ -125,6 +127,7 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
         tenant_id: state.tenant_id.map(ToString::to_string).or(old.tenant_id),
         url: state.grant.and_then(|g| g.hostname.as_ref()).map(|host| state.scheme.url(host)),
         answered,
+        backup: state.backup.clone(),
         requested_at: old.requested_at.or_else(|| request.metadata.creation_timestamp.as_ref().map(|t| written(t.0))),
         ready_at: old.ready_at.or_else(|| is_ready.then(|| written(now))),
         conditions: merge(&old.conditions, verdicts, generation, now),

@@ -262,6 +262,8 @@ pub fn stand_in(metadata: ObjectMeta) -> MunicipalityApp {
         rotate_secrets: None,
         parameters: serde_json::Value::Null,
         processing: crate::request::app::Processing::default(),
+        backup: crate::request::backup::AppBackup::default(),
+        restore_from: None,
     };
     MunicipalityApp { metadata, spec, status: None }
 }
