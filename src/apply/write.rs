@@ -73,6 +73,20 @@ impl Writer {
         }
     }
 
+    /// Makes an object whose name says what it is for, and returns the one that has this name: one that is there already is
+    /// left as it is.
+    pub async fn create_once(&self, object: &Object) -> Result<Object, ApplyError> {
+        let Object::Workload(kind, wanted) = object else {
+            return Err(ApplyError::Invalid(format!("{} is no workload", object.kind())));
+        };
+        let api = self.workloads(*kind, object.namespace())?;
+        let made = match self.post(api.clone(), wanted.as_ref()).await {
+            Err(ApplyError::Conflict) => self.gate.pass(api.get(object.name())).await,
+            other => other,
+        };
+        made.map(|object| workload(*kind, object))
+    }
+
     /// Puts the desired content in the place of whatever the object has; others' labels and annotations stay.
     pub async fn replace(&self, object: &Object) -> Result<Object, ApplyError> {
         match object {

@@ -1,27 +1,41 @@
 //! Intake: watch events go into the world, and what follows from them into the queue.
 
+use super::world::backups::Piece;
 use super::world::{Store, World, key_of, stand_in};
 use super::{Context, revisions};
 use crate::desired::Kind;
 use crate::live::index::Source;
 use crate::live::{Change, health, watch};
 use crate::policy::Concern;
-use crate::request::names::PLATFORM;
-use crate::request::{DataClass, HostedSystem, Municipality, MunicipalityApp, Platform};
+use crate::request::backup::VAULT_NAMESPACE;
+use crate::request::names::{PLATFORM, RUN};
+use crate::request::{BackupRun, BackupTarget, BackupVault, DataClass, HostedSystem, Municipality, MunicipalityApp, Platform, RestoreDrill, RestoreRun};
 use futures::StreamExt;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::DeserializeGuard;
 use kube::runtime::watcher::Event;
 use serde::de::DeserializeOwned;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
 
 /// Every store that is watched.
 #[must_use]
 pub fn stores() -> Vec<Store> {
-    let custom = ["platforms", "dataclasses", "hostedsystems", "municipalities", "municipalityapps"].map(Store::Custom);
+    let custom = [
+        "platforms",
+        "dataclasses",
+        "hostedsystems",
+        "municipalities",
+        "municipalityapps",
+        "backuptargets",
+        "backupvaults",
+        "backupruns",
+        "restoreruns",
+        "restoredrills",
+    ]
+    .map(Store::Custom);
     let live = Kind::ALL.map(|kind| Store::Live(Source::Kind(kind)));
     custom.into_iter().chain(live).chain([Store::Live(Source::Claims), Store::Live(Source::Pods), Store::Revisions]).collect()
 }
@@ -39,6 +53,11 @@ pub fn start(ctx: &Arc<Context>) {
     tokio::spawn(custom::<HostedSystem>(Arc::clone(ctx), "hostedsystems"));
     tokio::spawn(custom::<Municipality>(Arc::clone(ctx), "municipalities"));
     tokio::spawn(custom::<MunicipalityApp>(Arc::clone(ctx), "municipalityapps"));
+    tokio::spawn(custom::<BackupTarget>(Arc::clone(ctx), "backuptargets"));
+    tokio::spawn(custom::<BackupVault>(Arc::clone(ctx), "backupvaults"));
+    tokio::spawn(custom::<BackupRun>(Arc::clone(ctx), "backupruns"));
+    tokio::spawn(custom::<RestoreRun>(Arc::clone(ctx), "restoreruns"));
+    tokio::spawn(custom::<RestoreDrill>(Arc::clone(ctx), "restoredrills"));
 }
 
 /// Changes the world and queues what follows.
@@ -63,11 +82,17 @@ async fn objects(ctx: Arc<Context>, kind: Kind) {
                 Event::Apply(object) | Event::InitApply(object) => {
                     if world.index.observe(&object) == Change::Some {
                         world.namespace_changed(object.namespace());
+                        if kind == Kind::Job {
+                            world.job_changed(object.name());
+                        }
                     }
                 }
                 Event::Delete(object) => {
                     if world.index.forget(&object) == Change::Some {
                         world.namespace_changed(object.namespace());
+                        if kind == Kind::Job {
+                            world.job_changed(object.name());
+                        }
                     }
                 }
                 Event::InitDone => {
@@ -110,23 +135,40 @@ async fn claims(ctx: Arc<Context>) {
 
 async fn pods(ctx: Arc<Context>) {
     let mut events = watch::pods(&ctx.client);
+    let (mut listed, mut listing) = (BTreeSet::new(), false);
     while let Some(event) = events.next().await {
         match event {
             Ok(event) => change(&ctx, |world| match event {
-                Event::Init => world.index.begin(Source::Pods),
+                Event::Init => {
+                    listed.clear();
+                    listing = true;
+                    world.index.begin(Source::Pods);
+                }
                 Event::Apply(pod) | Event::InitApply(pod) => {
                     let namespace = pod.namespace().unwrap_or_default();
+                    if listing {
+                        listed.insert((namespace.clone(), pod.name_any()));
+                    }
+                    world.observe_pod(&pod);
+                    if pod.labels().contains_key(RUN) {
+                        // What ails it is said by its piece of work.
+                        return;
+                    }
                     if world.index.observe_pod(&namespace, &pod.name_any(), health::ails(&pod)) == Change::Some {
                         world.namespace_changed(&namespace);
                     }
                 }
                 Event::Delete(pod) => {
                     let namespace = pod.namespace().unwrap_or_default();
+                    world.forget_pod(&namespace, &pod.name_any());
                     if world.index.forget_pod(&namespace, &pod.name_any()) == Change::Some {
                         world.namespace_changed(&namespace);
                     }
                 }
                 Event::InitDone => {
+                    world.keep_pods(&listed);
+                    listed.clear();
+                    listing = false;
                     for namespace in world.index.finish(Source::Pods) {
                         world.namespace_changed(&namespace);
                     }
@@ -282,4 +324,79 @@ impl Custom for MunicipalityApp {
         }
         world.set_app(object, Some(invalid.error));
     }
+}
+
+impl Custom for BackupTarget {
+    fn enter(self, world: &mut World) {
+        world.set_target(self);
+    }
+    fn leave(world: &mut World, _: &str, name: &str) {
+        world.remove_target(name);
+    }
+    fn unreadable(_: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        unreadable_backup::<Self>(&invalid);
+    }
+}
+
+impl Custom for BackupVault {
+    fn enter(self, world: &mut World) {
+        world.set_vault(self);
+    }
+    fn leave(world: &mut World, _: &str, name: &str) {
+        world.remove_vault(name);
+    }
+    fn unreadable(_: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        unreadable_backup::<Self>(&invalid);
+    }
+}
+
+impl Custom for BackupRun {
+    fn enter(self, world: &mut World) {
+        // Elsewhere it is nothing to the operator.
+        if self.metadata.namespace.as_deref() == Some(VAULT_NAMESPACE) {
+            world.set_run(self);
+        }
+    }
+    fn leave(world: &mut World, _: &str, name: &str) {
+        world.remove_work(Piece::Backup, name);
+    }
+    fn unreadable(_: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        unreadable_backup::<Self>(&invalid);
+    }
+}
+
+impl Custom for RestoreRun {
+    fn enter(self, world: &mut World) {
+        // Elsewhere it is nothing to the operator.
+        if self.metadata.namespace.as_deref() == Some(VAULT_NAMESPACE) {
+            world.set_restore(self);
+        }
+    }
+    fn leave(world: &mut World, _: &str, name: &str) {
+        world.remove_work(Piece::Restore, name);
+    }
+    fn unreadable(_: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        unreadable_backup::<Self>(&invalid);
+    }
+}
+
+impl Custom for RestoreDrill {
+    fn enter(self, world: &mut World) {
+        // Elsewhere it is nothing to the operator.
+        if self.metadata.namespace.as_deref() == Some(VAULT_NAMESPACE) {
+            world.set_drill(self);
+        }
+    }
+    fn leave(world: &mut World, _: &str, name: &str) {
+        world.remove_work(Piece::Drill, name);
+    }
+    fn unreadable(_: &mut World, invalid: kube::core::error_boundary::InvalidObject) {
+        unreadable_backup::<Self>(&invalid);
+    }
+}
+
+/// What was known of it stays known, and nothing is done about it.
+fn unreadable_backup<K: kube::Resource<DynamicType = ()>>(invalid: &kube::core::error_boundary::InvalidObject) {
+    let (kind, name) = (K::kind(&()), invalid.metadata.name.as_deref().unwrap_or_default());
+    tracing::error!(%kind, name, error = invalid.error, "a stored object cannot be read by this release and is left as it is");
 }

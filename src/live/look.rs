@@ -29,6 +29,12 @@ pub async fn has_claims(client: &Client, namespace: &str) -> Result<bool, kube::
     Ok(!api.list_metadata(&ListParams::default().limit(1)).await?.items.is_empty())
 }
 
+/// The volume claims of a namespace, whoever made them.
+pub async fn claims(client: &Client, namespace: &str) -> Result<Vec<PersistentVolumeClaim>, kube::Error> {
+    let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
+    Ok(api.list(&ListParams::default()).await?.items)
+}
+
 /// Whether somebody asks for an app.
 pub async fn has_request(client: &Client, key: &AppKey) -> Result<bool, kube::Error> {
     let api: Api<MunicipalityApp> = Api::namespaced(client.clone(), &key.municipality);

@@ -499,6 +499,12 @@ pub struct Failures {
     /// When the last one ended, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<String>,
+    /// The set that it was about, of a drill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
 }
 
 impl Failures {
@@ -720,6 +726,9 @@ pub struct RunFailure {
 pub struct StepRecord {
     /// What it does: `prepare`, a part, or `commit`.
     pub name: String,
+    /// When it began, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub began: Option<String>,
     /// It is done.
     #[serde(default)]
     pub done: bool,

@@ -30,6 +30,8 @@ pub const ROTATION: &str = "kopnams.lv/rotation";
 pub const OWNS: &str = "kopnams.lv/owns";
 /// Label on a kept revision: the catalogue entry that it is of.
 pub const SYSTEM: &str = "kopnams.lv/system";
+/// Label on the jobs, pods and secrets of a piece of work on backups: its name.
+pub const RUN: &str = "kopnams.lv/run";
 /// Annotation by which an admin says that this very object, by its UID, may be deleted; not the operator's.
 pub const ALLOW_DELETE: &str = "kopnams.lv/allow-delete";
 /// Annotation on the `Platform`: removals asked for up to this time (RFC 3339) may go ahead.

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
+pub mod backups;
 mod enter;
 mod rollouts;
 mod undecide;
@@ -34,6 +35,12 @@ pub enum Key {
     Class(String),
     /// The status of the platform.
     Platform,
+    /// A backup target.
+    Target(String),
+    /// The vault of a tenant, by its id.
+    Vault(String),
+    /// A piece of work on backups.
+    Work(backups::Piece, String),
 }
 
 /// A request and what was decided about it.
@@ -101,6 +108,8 @@ pub struct World {
     pub classes: BTreeMap<String, Arc<DataClass>>,
     /// The platform's configuration, if there is one.
     pub platform: Option<Arc<Platform>>,
+    /// What is known of backups.
+    pub backups: backups::Backups,
     /// A Platform is stored that cannot be read, and none was read before: nothing is decided without it.
     pub platform_unreadable: bool,
     /// This process leads. A standby decides nothing: it would decide otherwise than what the leader wrote.
@@ -170,6 +179,12 @@ impl World {
         self.undecide_all();
         self.to_do.extend(self.apps.keys().cloned().map(Key::App));
         self.to_do.extend(self.municipalities.keys().cloned().map(Key::Municipality));
+        self.to_do.extend(self.backups.targets.keys().cloned().map(Key::Target));
+        self.to_do.extend(self.backups.vaults.keys().cloned().map(Key::Vault));
+        let backups = self.backups.runs.keys().map(|name| (backups::Piece::Backup, name));
+        let restores = self.backups.restores.keys().map(|name| (backups::Piece::Restore, name));
+        let drills = self.backups.drills.keys().map(|name| (backups::Piece::Drill, name));
+        self.to_do.extend(backups.chain(restores).chain(drills).map(|(piece, name)| Key::Work(piece, name.clone())));
     }
 
     /// Marks a key to be looked at.

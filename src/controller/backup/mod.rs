@@ -1,0 +1,127 @@
+//! Backups, wired: vaults and their keys, runs, restores and drills, each a straight line that can be begun again anywhere.
+
+pub mod drill;
+pub mod keys;
+pub mod restore;
+pub mod run;
+pub mod step;
+pub mod target;
+pub mod vault;
+
+use super::Context;
+use super::error::ReconcileError;
+use super::queue::Next;
+use super::world::World;
+use super::world::backups::Piece;
+use crate::apply::ApplyError;
+use crate::policy::AppKey;
+use crate::request::app::{BackupStatus, Grant};
+use crate::request::backup::{BackupTarget, BackupVaultStatus, PlatformBackup, Profile};
+use crate::request::backup::{RunPhase, RunStatus, VAULT_NAMESPACE};
+use crate::status::patch_status;
+use kube::{Api, Resource};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+/// Looks at a piece of work.
+pub async fn work(ctx: &Context, piece: Piece, name: &str) -> Result<Next, ReconcileError> {
+    match piece {
+        Piece::Backup => run::reconcile(ctx, name).await,
+        Piece::Restore => restore::reconcile(ctx, name).await,
+        Piece::Drill => drill::reconcile(ctx, name).await,
+    }
+}
+
+/// What every piece of work of a tenant needs to know.
+#[derive(Clone)]
+pub struct Ground {
+    /// The app.
+    pub key: AppKey,
+    /// The tenant's UUID.
+    pub tenant_id: String,
+    /// What was granted to it.
+    pub grant: Option<Grant>,
+    /// The platform's settings.
+    pub settings: PlatformBackup,
+    /// Where its backups go.
+    pub target: Arc<BackupTarget>,
+    /// What its data class asks for.
+    pub profile: Profile,
+}
+
+/// The ground of a tenant; none when the platform has no backups, or not this target.
+#[must_use]
+pub fn ground(world: &World, tenant_id: &str) -> Option<Ground> {
+    let vault = world.backups.vaults.get(tenant_id)?;
+    let settings = world.register.settings().backup.clone()?;
+    let target = Arc::clone(world.backups.targets.get(&vault.spec.target)?);
+    let key = AppKey::new(&vault.spec.municipality, &vault.spec.app);
+    let mine = world.tenant_of(&key).as_deref() == Some(tenant_id);
+    let grant = world.apps.get(&key).and_then(|record| record.grant.clone()).or_else(|| world.sealed_grant(&key)).filter(|_| mine);
+    let class = grant.as_ref().and_then(|grant| world.register.class(&grant.data_class.name));
+    let profile = class.map(|class| class.spec.backup.clone()).unwrap_or_default();
+    Some(Ground { key, tenant_id: tenant_id.to_string(), grant, settings, target, profile })
+}
+
+/// Writes the status of a piece of work.
+async fn say<K>(ctx: &Context, object: &K, status: &RunStatus) -> Result<K, ApplyError>
+where
+    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned,
+{
+    let api: Api<K> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
+    let name = object.meta().name.clone().unwrap_or_default();
+    let mut written = patch_status(ctx.writer.gate(), &api, &name, object.meta().resource_version.as_deref(), status).await?;
+    written.meta_mut().managed_fields = None;
+    ctx.metrics.patched("status");
+    Ok(written)
+}
+
+/// Writes the status of a vault, if it is another.
+pub async fn say_vault(ctx: &Context, tenant_id: &str, change: impl FnOnce(&mut BackupVaultStatus)) -> Result<(), ApplyError> {
+    let Some(vault) = ({ ctx.world().backups.vaults.get(tenant_id).cloned() }) else { return Ok(()) };
+    let mut status = vault.status.clone().unwrap_or_default();
+    change(&mut status);
+    if vault.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    let api = Api::all(ctx.writer.client().clone());
+    let mut written = patch_status(ctx.writer.gate(), &api, tenant_id, vault.metadata.resource_version.as_deref(), &status).await?;
+    ctx.metrics.patched("status");
+    let written_meta: &mut crate::request::BackupVault = &mut written;
+    written_meta.metadata.managed_fields = None;
+    super::intake::change(ctx, |world| world.set_vault(written));
+    Ok(())
+}
+
+/// How the backups of an app stand, for its status; none when the platform has none.
+#[must_use]
+pub fn status_of(world: &World, key: &AppKey) -> Option<BackupStatus> {
+    world.register.settings().backup.as_ref()?;
+    let vault = world.tenant_of(key).and_then(|tenant_id| world.backups.vaults.get(&tenant_id));
+    let restore = world.backups.restores.values().filter(|run| run.spec.municipality == key.municipality && run.spec.app == key.app);
+    let newest = restore.max_by_key(|run| run.metadata.creation_timestamp.as_ref().map(|time| time.0));
+    let restore = newest.and_then(|run| run.status.as_ref()).map(restore_words);
+    let status = vault.and_then(|vault| vault.status.clone()).unwrap_or_default();
+    Some(BackupStatus {
+        last_success: status.last_success.clone(),
+        last_set: status.sets.last().map(|set| set.name.clone()),
+        sets: u32::try_from(status.sets.len()).unwrap_or(u32::MAX),
+        oldest: status.sets.first().map(|set| set.recovery_point.clone()),
+        next_due: status.next_due.clone(),
+        failures: (status.failures.count > 0).then(|| status.failures.clone()),
+        coverage: status.coverage.clone(),
+        proven: status.proven.clone(),
+        restore,
+    })
+}
+
+fn restore_words(status: &RunStatus) -> String {
+    match (status.phase, &status.failure) {
+        (RunPhase::Failed, Some(failure)) => format!("the last restore failed: {}", failure.message),
+        (RunPhase::Succeeded, _) => format!("restored at {}", status.ended.as_deref().unwrap_or_default()),
+        _ if status.message.is_empty() => "a restore is asked for".into(),
+        _ => status.message.clone(),
+    }
+}

@@ -1,0 +1,388 @@
+//! A backup: every part, one Job after another, then the configuration and the manifest. No manifest, no set.
+
+use super::keys::{self, Hand};
+use super::step::{self, LOOK, Progress, Step};
+use super::{Ground, ground, say, say_vault, tidy};
+use crate::apply::ApplyError;
+use crate::backup::coverage::{self, PartPlan, Plan};
+use crate::backup::jobs::{CONFIGURATION, DATA, DUMP, DatabaseJob, Mount, User, Volume, database};
+use crate::backup::set::{Manifest, Part, PartRecord};
+use crate::backup::work::{Class, Issue, Report, Task, Work};
+use crate::controller::Context;
+use crate::controller::error::ReconcileError;
+use crate::controller::queue::Next;
+use crate::controller::world::World;
+use crate::desired::Owner;
+use crate::live::look;
+use crate::policy::register::Rendered;
+use crate::request::BackupRun;
+use crate::request::app::Grant;
+use crate::request::backup::{
+    Failures, Isolation, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
+};
+use crate::request::written;
+use jiff::Timestamp;
+use serde_json::json;
+use std::sync::Arc;
+
+/// Names of the steps that are no parts.
+pub const PREPARE: &str = "prepare";
+/// See [`PREPARE`].
+pub const COMMIT: &str = "commit";
+
+/// Takes a backup one step further.
+pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
+    let Some(run) = ({ ctx.world().backups.runs.get(name).cloned() }) else { return Ok(Next::Rest) };
+    let status = run.status.clone().unwrap_or_default();
+    if status.phase.is_over() {
+        return tidy(ctx, name, &run.spec.municipality, &run.spec.app, &status).await;
+    }
+    let Some(ground) = ({ ground(&ctx.world(), &run.spec.tenant_id) }) else {
+        return fail(ctx, &run, status, Class::Other, "the platform has no backups any more, or the target of this vault is gone").await;
+    };
+    let Some(grant) = ground.grant.clone() else {
+        return fail(ctx, &run, status, Class::Other, "the app is gone").await;
+    };
+    match status.phase {
+        RunPhase::Pending => begin(ctx, &run, &ground, &grant).await,
+        _ => go_on(ctx, &run, status, &ground, &grant).await,
+    }
+}
+
+/// What an app's system consists of, and which parts a set must hold.
+async fn plan(ctx: &Context, ground: &Ground, grant: &Grant) -> Result<Option<(Rendered, Plan)>, ApplyError> {
+    let (rendered, exclude) = {
+        let world = ctx.world();
+        let exclude = world.apps.get(&ground.key).map(|record| record.object.spec.backup.exclude.clone()).unwrap_or_default();
+        (world.register.render(&ground.key, grant), exclude)
+    };
+    let Some(rendered) = rendered else { return Ok(None) };
+    let claims = look::claims(&ctx.client, &ground.key.namespace()).await?;
+    let plan = coverage::plan(&rendered.objects, &rendered.template.backup, &claims, &exclude);
+    Ok(Some((rendered, plan)))
+}
+
+async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Grant) -> Result<Next, ReconcileError> {
+    let name = run.metadata.name.clone().unwrap_or_default();
+    if run.spec.kind == RunKind::Final && ctx.world().backups.living(&ground.key.namespace()).next().is_some() {
+        return Ok(Next::After(LOOK));
+    }
+    if !super::admitted(&ctx.world(), &name, Timestamp::now()) {
+        return Ok(Next::After(LOOK));
+    }
+    let Some((_, plan)) = plan(ctx, ground, grant).await? else {
+        let why = "what the app consists of is not known now, so nobody knows what a set must hold";
+        return fail(ctx, run, RunStatus::default(), Class::Other, why).await;
+    };
+    let prepared = { ctx.world().backups.vaults.get(&ground.tenant_id).and_then(|v| v.status.as_ref()?.prepared.clone()) };
+    let step = |name: String| StepRecord { name, ..StepRecord::default() };
+    let first = prepared.is_none().then(|| step(PREPARE.into()));
+    let parts = plan.parts.iter().map(|part| step(part.part.to_string()));
+    let mut steps: Vec<StepRecord> = first.into_iter().chain(parts).chain([step(COMMIT.into())]).collect();
+    let now = Timestamp::now();
+    step::begin_next(&mut steps, now);
+    let mut sentinel = [0_u8; 16];
+    getrandom::fill(&mut sentinel).map_err(|error| ApplyError::Transient(error.to_string()))?;
+    let status = RunStatus {
+        phase: RunPhase::Running,
+        message: "the backup has begun".into(),
+        began: Some(written(now)),
+        sentinel: hex::encode(sentinel),
+        steps,
+        coverage: plan.coverage.clone(),
+        left_out: plan.left_out(),
+        ..RunStatus::default()
+    };
+    write(ctx, run, &status).await?;
+    Ok(Next::After(std::time::Duration::ZERO))
+}
+
+async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, ground: &Ground, grant: &Grant) -> Result<Next, ReconcileError> {
+    let name = run.metadata.name.clone().unwrap_or_default();
+    let Some((number, _)) = step::begin_next(&mut status.steps, Timestamp::now()) else {
+        return fail(ctx, run, status, Class::Other, "the backup has no steps").await;
+    };
+    let step_name = status.steps[number].name.clone();
+    let Some((rendered, plan)) = plan(ctx, ground, grant).await? else {
+        return fail(ctx, run, status, Class::Other, "what the app consists of is not known any more").await;
+    };
+    let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
+    let space = ground.key.namespace();
+    let home = |namespace| Owner {
+        namespace,
+        municipality: &ground.key.municipality,
+        app: Some(&ground.key.app),
+        tenant_id: &ground.tenant_id,
+    };
+    let order = |task| Work { repository: step::repository(&ground.target.spec, &ground.key.municipality, &ground.tenant_id), tenant: ground.tenant_id.clone(), run: name.clone(), task };
+    let base = Step {
+        run: &name,
+        number,
+        owner: home(VAULT_NAMESPACE),
+        image: &ground.settings.image,
+        user: User::default(),
+        node: None,
+        mounts: Vec::new(),
+        runner_mounts: Vec::new(),
+        before: Vec::new(),
+        volumes: Vec::new(),
+        orders: Vec::new(),
+        hand: Hand::Writer,
+        files: Vec::new(),
+    };
+    let wanted = match step_name.as_str() {
+        PREPARE => Step { orders: vec![(None, order(prepare(ground)))], hand: Hand::Maintainer, ..base },
+        COMMIT => {
+            let files = configuration(ctx, ground, grant, &rendered).await?;
+            let mounted = files.iter().map(|(file, _)| (format!("configuration.{file}"), file.clone())).collect();
+            let mount = Mount { path: CONFIGURATION.into(), volume: Volume::Own(mounted) };
+            let files = files.into_iter().map(|(file, content)| (format!("configuration.{file}"), content)).collect();
+            let manifest = manifest(run, &status, ground, grant);
+            let task = Task::Commit { manifest, path: CONFIGURATION.into() };
+            Step { orders: vec![(None, order(task))], mounts: vec![mount], files, ..base }
+        }
+        part => {
+            let Some(planned) = plan.parts.iter().find(|planned| planned.part.to_string() == part) else {
+                return fail(ctx, run, status, Class::Other, "the app changed while it was backed up; the next backup will hold what it has now").await;
+            };
+            let before = before(&ctx.world(), &ground.tenant_id, part);
+            let step = Step { owner: home(&space), ..base };
+            part_step(ctx, step, planned, &status, before, ground, &order)
+        }
+    };
+    match step::advance(ctx, wanted, &ground.target.spec, &ground.tenant_id, began).await? {
+        Progress::Going => Ok(Next::After(LOOK)),
+        Progress::Ended(report) => ended(ctx, run, status, ground, number, &report, &grant.revision).await,
+    }
+}
+
+/// What came of a step is written down first; only then is the next one begun.
+async fn ended(
+    ctx: &Context,
+    run: &Arc<BackupRun>,
+    mut status: RunStatus,
+    ground: &Ground,
+    number: usize,
+    report: &Report,
+    revision: &str,
+) -> Result<Next, ReconcileError> {
+    let name = run.metadata.name.clone().unwrap_or_default();
+    let step_name = status.steps[number].name.clone();
+    let space = ground.key.namespace();
+    if let Some(class) = report.failure {
+        // A repository that was there and is not any more is never made anew, whatever the runner says.
+        return fail(ctx, run, status, class, &format!("{step_name}: {}", report.message)).await;
+    }
+    step::record(&mut status.steps[number], report);
+    match step_name.as_str() {
+        PREPARE => {
+            let escrowed = ground.settings.escrow.clone();
+            say_vault(ctx, &ground.tenant_id, |vault| {
+                vault.prepared.get_or_insert_with(|| written(Timestamp::now()));
+                vault.escrowed = escrowed;
+            })
+            .await?;
+        }
+        COMMIT => {
+            let now = Timestamp::now();
+            let set = committed(&name, &status, report, now, revision);
+            let coverage = status.coverage.clone();
+            // The vault first: what it lists is what counts, and doing it again adds nothing.
+            say_vault(ctx, &ground.tenant_id, |vault| {
+                if !vault.sets.iter().any(|known| known.name == set.name) {
+                    vault.sets.push(set.clone());
+                }
+                vault.last_success = Some(set.recovery_point.clone()).max(vault.last_success.take());
+                vault.failures = Failures::default();
+                vault.coverage = coverage;
+            })
+            .await?;
+            status.phase = RunPhase::Succeeded;
+            status.message = "the set is complete".into();
+            status.ended = Some(written(now));
+        }
+        _ => {}
+    }
+    step::begin_next(&mut status.steps, Timestamp::now());
+    write(ctx, run, &status).await?;
+    let there = if matches!(step_name.as_str(), PREPARE | COMMIT) { VAULT_NAMESPACE } else { &space };
+    step::clear(ctx, there, &name, number).await?;
+    Ok(Next::After(std::time::Duration::ZERO))
+}
+
+/// The step that backs one part up.
+fn part_step<'a>(
+    ctx: &Context,
+    step: Step<'a>,
+    planned: &PartPlan,
+    status: &RunStatus,
+    before: Vec<u64>,
+    ground: &Ground,
+    order: &dyn Fn(Task) -> Work,
+) -> Step<'a> {
+    let space = ground.key.namespace();
+    let node = |claim: &str| ctx.world().backups.node_of(&space, claim);
+    let task = |path: &str, may_be_empty: bool, facts: bool| {
+        order(Task::Part { part: planned.part.clone(), path: path.into(), exclude: Vec::new(), may_be_empty, before: before.clone(), facts })
+    };
+    match &planned.source {
+        coverage::Source::Volume { claim, user, may_be_empty } => Step {
+            user: *user,
+            node: node(claim),
+            mounts: vec![Mount { path: DATA.into(), volume: Volume::Claim(claim.clone()) }],
+            orders: vec![(None, task(DATA, *may_be_empty, false))],
+            ..step
+        },
+        coverage::Source::Database { pod, container, service, volume } => {
+            let running = ctx.world().backups.living(&space).any(|(_, pod)| pod.claims.contains(volume));
+            let user = User::of(pod, Some(container));
+            let mut environment = vec![("KOPNAMS_OUT", DUMP), ("KOPNAMS_SENTINEL", status.sentinel.as_str())];
+            if running {
+                environment.push(("KOPNAMS_HOST", service));
+            }
+            // A database that does not run is started on its own files, by nobody else meanwhile.
+            let files = (!running).then_some("files");
+            let job = DatabaseJob {
+                pod,
+                container,
+                name: "dump",
+                argument: "dump",
+                environment: &environment,
+                files,
+                secrets: &[],
+                secrets_of: None,
+            };
+            let (dump, mut volumes) = database(&job);
+            if files.is_some() {
+                volumes.push(json!({"name": "files", "persistentVolumeClaim": {"claimName": volume}}));
+            }
+            Step {
+                user,
+                node: node(volume),
+                before: vec![dump],
+                runner_mounts: vec![json!({"name": "dump", "mountPath": DUMP})],
+                volumes,
+                orders: vec![(None, task(DUMP, false, true))],
+                ..step
+            }
+        }
+    }
+}
+
+fn prepare(ground: &Ground) -> Task {
+    let target = &ground.target.spec;
+    let issue = (target.isolation == Isolation::PerApp).then(|| Issue {
+        issuer: target.issuer,
+        endpoint: target.issuer_endpoint.clone(),
+        lock_days: target.lock_days,
+    });
+    Task::Prepare { issue, escrow: ground.settings.escrow.clone() }
+}
+
+/// The files of the configuration part: with them and the volumes the app can be made again without this cluster.
+async fn configuration(ctx: &Context, ground: &Ground, grant: &Grant, rendered: &Rendered) -> Result<Vec<(String, Vec<u8>)>, ApplyError> {
+    let request = { ctx.world().apps.get(&ground.key).map(|record| json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": "MunicipalityApp", "metadata": {"name": ground.key.app, "namespace": ground.key.municipality}, "spec": record.object.spec})) };
+    let secrets: serde_json::Map<String, serde_json::Value> = keys::copied(ctx, &ground.tenant_id)
+        .await?
+        .into_iter()
+        .map(|(key, value)| (key, String::from_utf8_lossy(&value.0).into_owned().into()))
+        .collect();
+    let objects: Vec<&serde_json::Value> = rendered.objects.iter().map(|(_, object)| object).collect();
+    let pretty = |value: &serde_json::Value| serde_json::to_vec_pretty(value).unwrap_or_default();
+    Ok(vec![
+        ("request.json".into(), pretty(&request.unwrap_or_default())),
+        ("grant.json".into(), pretty(&json!(grant))),
+        ("objects.json".into(), pretty(&json!(objects))),
+        ("secrets.json".into(), pretty(&serde_json::Value::Object(secrets))),
+    ])
+}
+
+fn manifest(run: &BackupRun, status: &RunStatus, ground: &Ground, grant: &Grant) -> Manifest {
+    let part = |step: &StepRecord| {
+        Some(PartRecord {
+            part: step.name.parse::<Part>().ok()?,
+            snapshot: step.snapshot.clone()?,
+            files: step.files,
+            bytes: step.bytes,
+            digest: step.digest.clone(),
+            facts: step.facts.clone(),
+        })
+    };
+    Manifest {
+        set: run.metadata.name.clone().unwrap_or_default(),
+        municipality: ground.key.municipality.clone(),
+        app: ground.key.app.clone(),
+        system: grant.system.clone(),
+        version: grant.version.clone(),
+        revision: grant.revision.clone(),
+        began: status.began.clone().unwrap_or_default(),
+        // The same however often the order is written: when the commit was begun, the parts were done.
+        ended: status.steps.iter().filter_map(|step| step.began.clone()).max().unwrap_or_default(),
+        sentinel: status.sentinel.clone(),
+        parts: status.steps.iter().filter_map(part).collect(),
+        left_out: status.left_out.clone(),
+    }
+}
+
+fn committed(name: &str, status: &RunStatus, report: &Report, now: Timestamp, revision: &str) -> SetRecord {
+    let parts: Vec<&StepRecord> = status.steps.iter().filter(|step| step.name.parse::<Part>().is_ok()).collect();
+    let began: Option<Timestamp> = status.began.as_deref().and_then(|time| time.parse().ok());
+    SetRecord {
+        name: name.to_string(),
+        recovery_point: status.began.clone().unwrap_or_default(),
+        manifest: report.snapshot.clone().unwrap_or_default(),
+        snapshots: parts.iter().filter_map(|step| step.snapshot.clone()).chain(report.configuration.clone()).collect(),
+        files: parts.iter().map(|step| step.files).sum(),
+        bytes: parts.iter().map(|step| step.bytes).sum(),
+        parts: parts.iter().map(|step| (step.name.clone(), step.bytes)).collect(),
+        seconds: began.map_or(0, |began| u64::try_from(now.duration_since(began).as_secs()).unwrap_or_default()),
+        verified: false,
+        revision: revision.to_string(),
+    }
+}
+
+/// Bytes of a part in the sets before, the newest last.
+fn before(world: &World, tenant_id: &str, part: &str) -> Vec<u64> {
+    let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| status.sets.as_slice());
+    let all: Vec<u64> = sets.unwrap_or_default().iter().filter_map(|set| set.parts.get(part).copied()).collect();
+    all[all.len().saturating_sub(7)..].to_vec()
+}
+
+async fn write(ctx: &Context, run: &BackupRun, status: &RunStatus) -> Result<(), ApplyError> {
+    let written = say(ctx, run, status).await?;
+    crate::controller::intake::change(ctx, |world| world.set_run(written));
+    Ok(())
+}
+
+/// The run is over and made no set; the vault says why.
+async fn fail(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, class: Class, message: &str) -> Result<Next, ReconcileError> {
+    let now = written(Timestamp::now());
+    let failure = RunFailure { class, message: message.to_string() };
+    let coverage = status.coverage.clone();
+    say_vault(ctx, &run.spec.tenant_id, |vault| {
+        let counted = vault.failures.run.as_deref() == run.metadata.name.as_deref();
+        vault.failures = Failures {
+            count: vault.failures.count + u32::from(!counted),
+            class: Some(class),
+            message: message.to_string(),
+            at: Some(now.clone()),
+            run: run.metadata.name.clone(),
+        };
+        if !coverage.is_empty() {
+            vault.coverage = coverage;
+        }
+    })
+    .await?;
+    status.phase = RunPhase::Failed;
+    status.message = message.to_string();
+    status.ended = Some(now);
+    status.failure = Some(failure);
+    write(ctx, run, &status).await?;
+    if class.is_the_targets() {
+        let target = { ctx.world().backups.vaults.get(&run.spec.tenant_id).map(|vault| vault.spec.target.clone()) };
+        if let Some(target) = target {
+            super::target::failed(ctx, &target).await?;
+        }
+    }
+    Ok(Next::After(std::time::Duration::ZERO))
+}

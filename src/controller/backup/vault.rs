@@ -1,0 +1,386 @@
+//! Vaults: made with their tenant, kept after it, destroyed on their day. What is due is made from here.
+
+use super::step::{self, Progress, Step};
+use super::{Ground, ground, keys, say_vault};
+use crate::apply::ApplyError;
+use crate::backup::jobs::User;
+use crate::backup::schedule::{self, History, Rhythm, Slot};
+use crate::backup::work::{Class, Issue, Task, Work};
+use crate::controller::backup::keys::Hand;
+use crate::controller::error::ReconcileError;
+use crate::controller::queue::Next;
+use crate::controller::unclaimed::pause_until;
+use crate::controller::world::World;
+use crate::controller::{Context, intake};
+use crate::desired::Owner;
+use crate::policy::AppKey;
+use crate::request::backup::{
+    BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Isolation, Level, RestoreDrillSpec, RunKind, RunPhase, VAULT_NAMESPACE, VaultPhase,
+};
+use crate::request::names::{APP, MANAGED_BY, MANAGER, MUNICIPALITY, TENANT_ID};
+use crate::request::written;
+use crate::request::{BackupRun, BackupVault, RestoreDrill};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Api;
+use kube::api::PostParams;
+
+/// How often a part of a repository's data is read: all of it within 28 days.
+const READ_EVERY: SignedDuration = SignedDuration::from_hours(24);
+/// Into how many parts its data is divided for that.
+const SLICES: u32 = 28;
+
+/// Makes the vault of a tenant and its keys, unless they are there or the platform has no backups.
+pub async fn ensure(ctx: &Context, key: &AppKey, tenant_id: &str) -> Result<(), ApplyError> {
+    let target = {
+        let world = ctx.world();
+        let Some(settings) = &world.register.settings().backup else { return Ok(()) };
+        if world.backups.vaults.contains_key(tenant_id) {
+            return Ok(());
+        }
+        settings.target.clone()
+    };
+    // The keys first: a vault without them could never be opened.
+    keys::ensure(ctx, tenant_id, key).await?;
+    let spec = BackupVaultSpec { municipality: key.municipality.clone(), app: key.app.clone(), target, legal_hold: false };
+    let vault = BackupVault { metadata: meta(tenant_id, key, tenant_id, None), spec, status: None };
+    let api: Api<BackupVault> = Api::all(ctx.writer.client().clone());
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    let made = match ctx.writer.gate().pass(api.create(&params, &vault)).await {
+        Err(ApplyError::Conflict) => ctx.writer.gate().pass(api.get(tenant_id)).await?,
+        other => other?,
+    };
+    ctx.metrics.patched("vault");
+    intake::change(ctx, |world| world.set_vault(made));
+    Ok(())
+}
+
+/// Metadata of something of a tenant's backups.
+#[must_use]
+pub fn meta(name: &str, key: &AppKey, tenant_id: &str, namespace: Option<&str>) -> ObjectMeta {
+    let labels = [(MANAGED_BY, MANAGER), (MUNICIPALITY, &key.municipality), (APP, &key.app), (TENANT_ID, tenant_id)];
+    ObjectMeta {
+        name: Some(name.to_string()),
+        namespace: namespace.map(ToString::to_string),
+        labels: Some(labels.into_iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()),
+        ..ObjectMeta::default()
+    }
+}
+
+/// Looks at a vault: makes what is due of it.
+pub async fn reconcile(ctx: &Context, tenant_id: &str) -> Result<Next, ReconcileError> {
+    let (Some(vault), ground) = ({
+        let world = ctx.world();
+        (world.backups.vaults.get(tenant_id).cloned(), ground(&world, tenant_id))
+    }) else {
+        return Ok(Next::Rest);
+    };
+    let status = vault.status.clone().unwrap_or_default();
+    let Some(ground) = ground else { return Ok(Next::Rest) };
+    match status.phase {
+        VaultPhase::Shredded => return Ok(Next::Rest),
+        VaultPhase::Retained => return expire(ctx, &vault, &status, &ground).await,
+        VaultPhase::Active => {}
+    }
+    if ground.grant.is_none() {
+        let gone = { ctx.world().index.namespace(&ground.key.namespace()).is_none() };
+        if gone && !status.sets.is_empty() {
+            // Its namespace went without us: what was backed up is kept all the same.
+            retain(ctx, &ground, "the app's namespace is gone and was not removed by kopnams").await?;
+        }
+        return Ok(Next::After(crate::controller::converge::RESYNC));
+    }
+    let now = Timestamp::now();
+    let (plan, changed) = { due(&ctx.world(), &ground, &status, now) };
+    if let Some((slot, kind)) = plan.backup {
+        make_run(ctx, &ground, &slot, kind).await?;
+    }
+    if let Some((slot, level, set, slice)) = plan.drill {
+        make_drill(ctx, &ground, &slot, level, set, slice).await?;
+    }
+    if changed != status.next_due {
+        say_vault(ctx, tenant_id, |vault| vault.next_due = changed).await?;
+    }
+    let next = plan.again.unwrap_or(now + SignedDuration::from_mins(10));
+    Ok(Next::After(pause_until(next).max(std::time::Duration::from_secs(1))))
+}
+
+/// What is due of a vault.
+#[derive(Default)]
+struct Due {
+    backup: Option<(Slot, RunKind)>,
+    drill: Option<(Slot, Level, String, Option<u32>)>,
+    again: Option<Timestamp>,
+}
+
+fn time(text: Option<&String>) -> Option<Timestamp> {
+    text.and_then(|text| text.parse().ok())
+}
+
+/// What is due now, and when the next backup is, as the status says it.
+fn due(world: &World, ground: &Ground, status: &BackupVaultStatus, now: Timestamp) -> (Due, Option<String>) {
+    let record = world.apps.get(&ground.key);
+    let retiring = world.index.namespace(&ground.key.namespace()).is_some_and(|n| n.marks.as_ref().is_some_and(|m| m.retire.is_some()));
+    let runs: Vec<_> = world.backups.runs_of(&ground.tenant_id).collect();
+    let busy = runs.iter().any(|run| run.status.as_ref().is_none_or(|status| !status.phase.is_over()));
+    let mut due = Due::default();
+    let zone = zone();
+    let request = record.map(|record| &record.object.spec.backup);
+    let window = request.and_then(|backup| backup.window.clone()).unwrap_or_else(|| ground.settings.window.clone()).into();
+    let rhythm = Rhythm { window: &window, zone: &zone, rpo: SignedDuration::from_hours(i64::from(ground.profile.rpo_hours)) };
+    let failure = status.failures.class.zip(time(status.failures.at.as_ref())).map(|(class, ended)| schedule::Failure {
+        class,
+        ended,
+        in_a_row: status.failures.count,
+    });
+    let target = world.backups.targets.get(&ground.settings.target).and_then(|target| target.status.clone()).unwrap_or_default();
+    let history = History {
+        created: ground.grant.as_ref().and_then(|grant| grant.since.parse().ok()),
+        answered: record.and_then(|record| time(record.object.status.as_ref()?.ready_at.as_ref())),
+        last_started: runs.iter().filter_map(|run| run.metadata.creation_timestamp.as_ref().map(|time| time.0)).max(),
+        last_success: time(status.last_success.as_ref()),
+        failure,
+        changed_since: time(target.changed.as_ref()),
+        target_good: target.breaker.last_good,
+    };
+    let held = world.held_for_restore(&ground.key);
+    let suspended_done = ground.grant.as_ref().is_some_and(|grant| grant.suspend) && history.last_success.is_some();
+    // Of a retiring app the last set is made by its removal; a stopped one writes nothing new.
+    let next = if retiring || held || suspended_done { None } else { Some(schedule::next_due(&ground.tenant_id, rhythm, &history, now)) };
+    let next_due = match next {
+        Some(schedule::Next::Now(slot)) => {
+            let at = written(slot.at);
+            if !busy {
+                due.backup = Some((slot, RunKind::Scheduled));
+            }
+            Some(at)
+        }
+        Some(schedule::Next::Then(slot)) => {
+            due.again = Some(slot.at);
+            Some(written(slot.at))
+        }
+        Some(schedule::Next::Stopped(_) | schedule::Next::AwaitsTarget) | None => None,
+    };
+    if let Some(set) = status.sets.last()
+        && !busy
+        && !held
+    {
+        drills(world, ground, status, &set.name, now, &mut due);
+    }
+    (due, next_due)
+}
+
+/// Which drill is due: that of the class, or reading the next part of the repository.
+fn drills(world: &World, ground: &Ground, status: &BackupVaultStatus, newest: &str, now: Timestamp, due: &mut Due) {
+    let drills: Vec<_> = world.backups.drills_of(&ground.tenant_id).collect();
+    if drills.iter().any(|drill| drill.status.as_ref().is_none_or(|status| !status.phase.is_over())) {
+        return;
+    }
+    let began = |level: Level| {
+        let of = |drill: &&&std::sync::Arc<RestoreDrill>| (drill.spec.level >= Level::Restore) == (level >= Level::Restore);
+        drills.iter().filter(of).filter_map(|drill| drill.metadata.creation_timestamp.as_ref().map(|time| time.0)).max()
+    };
+    let level = ground.profile.drill.level;
+    let every = SignedDuration::from_hours(24 * i64::from(ground.profile.drill.every_days));
+    // One that failed is tried again with the next set, and after a day with the same.
+    let failed = status.drill_failures.count > 0;
+    let wait = if failed { SignedDuration::from_hours(24).min(every) } else { every };
+    let fresh = status.drill_failures.set.as_deref().is_some_and(|set| set != newest);
+    let last = began(Level::Load);
+    let proof = last.and_then(|last| last.checked_add(wait).ok());
+    if level >= Level::Restore && (proof.is_none_or(|at| at <= now) || (failed && fresh)) {
+        let level = level.min(Level::Load);
+        due.drill = Some((Slot::at(now), level, newest.to_string(), None));
+        return;
+    }
+    let read = began(Level::Read).map_or(time(status.prepared.as_ref()), Some).and_then(|last| last.checked_add(READ_EVERY).ok());
+    if read.is_some_and(|at| at <= now) {
+        let day = u32::try_from(now.as_second() / 86400 % i64::from(SLICES)).unwrap_or_default();
+        due.drill = Some((Slot::at(now), Level::Read, newest.to_string(), Some(day + 1)));
+        return;
+    }
+    let next = proof.filter(|_| level >= Level::Restore).into_iter().chain(read).min();
+    due.again = due.again.into_iter().chain(next).min();
+}
+
+/// The time zone of windows and of retention's days.
+#[must_use]
+pub fn zone() -> TimeZone {
+    TimeZone::get("Europe/Riga").unwrap_or(TimeZone::UTC)
+}
+
+/// Makes a backup for a slot. One that is there already is for the same tenant and slot, or nothing is as it should be.
+pub async fn make_run(ctx: &Context, ground: &Ground, slot: &Slot, kind: RunKind) -> Result<String, ApplyError> {
+    let name = format!("{}-b{}", ground.tenant_id, slot.name);
+    let spec = BackupRunSpec {
+        tenant_id: ground.tenant_id.clone(),
+        municipality: ground.key.municipality.clone(),
+        app: ground.key.app.clone(),
+        slot: slot.name.clone(),
+        kind,
+    };
+    let run = BackupRun { metadata: meta(&name, &ground.key, &ground.tenant_id, Some(VAULT_NAMESPACE)), spec, status: None };
+    let api: Api<BackupRun> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    let made = match ctx.writer.gate().pass(api.create(&params, &run)).await {
+        Err(ApplyError::Conflict) => {
+            let there = ctx.writer.gate().pass(api.get(&name)).await?;
+            if (&there.spec.tenant_id, &there.spec.slot) != (&run.spec.tenant_id, &run.spec.slot) {
+                let message = format!("RunConflict: {name} is there and is of another tenant or slot; a platform admin must delete it");
+                say_vault(ctx, &ground.tenant_id, |vault| vault.message = Some(message.clone())).await?;
+                return Err(ApplyError::Invalid(message));
+            }
+            there
+        }
+        other => other?,
+    };
+    ctx.metrics.patched("run");
+    intake::change(ctx, |world| world.set_run(made));
+    Ok(name)
+}
+
+async fn make_drill(ctx: &Context, ground: &Ground, slot: &Slot, level: Level, set: String, slice: Option<u32>) -> Result<(), ApplyError> {
+    let name = format!("{}-d{}", ground.tenant_id, slot.name);
+    let spec = RestoreDrillSpec {
+        tenant_id: ground.tenant_id.clone(),
+        municipality: ground.key.municipality.clone(),
+        app: ground.key.app.clone(),
+        set,
+        level,
+        slot: slot.name.clone(),
+        slice,
+    };
+    let drill = RestoreDrill { metadata: meta(&name, &ground.key, &ground.tenant_id, Some(VAULT_NAMESPACE)), spec, status: None };
+    let api: Api<RestoreDrill> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    match ctx.writer.gate().pass(api.create(&params, &drill)).await {
+        Ok(made) => {
+            ctx.metrics.patched("drill");
+            intake::change(ctx, |world| world.set_drill(made));
+            Ok(())
+        }
+        Err(ApplyError::Conflict) => Ok(()),
+        Err(other) => Err(other),
+    }
+}
+
+/// A drill at once of one set, as a final backup needs it.
+pub async fn prove(ctx: &Context, ground: &Ground, set: &str) -> Result<(), ApplyError> {
+    make_drill(ctx, ground, &Slot::at(Timestamp::now()), Level::Restore, set.to_string(), None).await
+}
+
+/// The app is gone; its vault is kept until its day.
+pub async fn retain(ctx: &Context, ground: &Ground, why: &str) -> Result<(), ApplyError> {
+    let days = ground.profile.final_retention_days;
+    let until = Timestamp::now().checked_add(SignedDuration::from_hours(24 * i64::from(days))).map(written).ok();
+    say_vault(ctx, &ground.tenant_id, |vault| {
+        if vault.phase == VaultPhase::Active {
+            vault.phase = VaultPhase::Retained;
+            vault.retain_until.clone_from(&until);
+            vault.next_due = None;
+            vault.message = Some(why.to_string());
+        }
+    })
+    .await
+}
+
+/// A vault whose day has come is destroyed with its keys; the record of it stays.
+async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, ground: &Ground) -> Result<Next, ReconcileError> {
+    let tenant_id = &ground.tenant_id;
+    // Asked for again meanwhile, by its old name: it is the same tenant.
+    if ground.grant.is_some() {
+        say_vault(ctx, tenant_id, |vault| {
+            vault.phase = VaultPhase::Active;
+            vault.retain_until = None;
+            vault.message = None;
+        })
+        .await?;
+        return Ok(Next::After(std::time::Duration::ZERO));
+    }
+    let Some(until) = time(status.retain_until.as_ref()) else { return Ok(Next::Rest) };
+    if vault.spec.legal_hold || Timestamp::now() < until {
+        return Ok(Next::After(pause_until(until)));
+    }
+    let run = format!("{tenant_id}-x");
+    let target = &ground.target.spec;
+    let issue = (target.isolation == Isolation::PerApp).then(|| Issue {
+        issuer: target.issuer,
+        endpoint: target.issuer_endpoint.clone(),
+        lock_days: target.lock_days,
+    });
+    let repository = step::repository(target, &ground.key.municipality, tenant_id);
+    let order = Work { repository, tenant: tenant_id.clone(), run: run.clone(), task: Task::Destroy { issue } };
+    let owner = Owner { namespace: VAULT_NAMESPACE, municipality: &ground.key.municipality, app: Some(&ground.key.app), tenant_id };
+    let step = Step {
+        run: &run,
+        number: 0,
+        owner,
+        image: &ground.settings.image,
+        user: User::default(),
+        node: None,
+        mounts: Vec::new(),
+        runner_mounts: Vec::new(),
+        before: Vec::new(),
+        volumes: Vec::new(),
+        orders: vec![(None, order)],
+        hand: Hand::Maintainer,
+        files: Vec::new(),
+    };
+    let report = match step::advance(ctx, step, target, tenant_id, None).await? {
+        Progress::Going => return Ok(Next::After(step::LOOK)),
+        Progress::Ended(report) => report,
+    };
+    step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
+    if let Some(class) = report.failure.filter(|class| *class != Class::Vanished) {
+        let message = format!("its day has come and it could not be destroyed ({}): {}; this is tried again", class.as_str(), report.message);
+        say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
+        return Ok(Next::After(crate::controller::converge::RESYNC));
+    }
+    keys::destroy(ctx, tenant_id).await?;
+    say_vault(ctx, tenant_id, |vault| {
+        vault.phase = VaultPhase::Shredded;
+        vault.sets.clear();
+        vault.message = Some(format!("destroyed with its keys at {}", written(Timestamp::now())));
+    })
+    .await?;
+    Ok(Next::Rest)
+}
+
+/// The newest final set of a tenant that was verified.
+#[must_use]
+pub fn final_set(world: &World, tenant_id: &str, since: Timestamp) -> FinalSet {
+    let newest = world
+        .backups
+        .runs_of(tenant_id)
+        .filter(|run| run.spec.kind == RunKind::Final)
+        .filter(|run| run.metadata.creation_timestamp.as_ref().is_some_and(|time| time.0 >= since))
+        .last();
+    let Some(run) = newest else { return FinalSet::None };
+    let name = run.metadata.name.clone().unwrap_or_default();
+    let ended = run.status.as_ref().and_then(|status| time(status.ended.as_ref()));
+    match run.status.as_ref().map(|status| status.phase) {
+        Some(RunPhase::Succeeded) => {
+            let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| &status.sets);
+            let verified = sets.and_then(|sets| sets.iter().find(|set| set.name == name)).is_some_and(|set| set.verified);
+            if verified { FinalSet::Verified } else { FinalSet::Made(name) }
+        }
+        Some(RunPhase::Failed) => FinalSet::Failed(ended, run.status.as_ref().map(|status| status.message.clone()).unwrap_or_default()),
+        _ => FinalSet::Going,
+    }
+}
+
+/// How the last backup of an app that goes stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FinalSet {
+    /// It is not begun.
+    None,
+    /// It goes on.
+    Going,
+    /// It failed, when and why.
+    Failed(Option<Timestamp>, String),
+    /// It is made, and not verified yet.
+    Made(String),
+    /// It is made and verified.
+    Verified,
+}

@@ -1,0 +1,421 @@
+//! What is known of backups: targets, vaults, pieces of work, and the pods that do them.
+
+use super::{Key, World};
+use crate::backup::work::{Class, Report};
+use crate::policy::AppKey;
+use crate::request::backup::{BackupRun, BackupTarget, BackupVault, RestoreDrill, RestoreRun, RunPhase, VAULT_NAMESPACE};
+use crate::request::names::{RUN, app_namespace};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+/// A kind of piece of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Piece {
+    /// A backup.
+    Backup,
+    /// A restore.
+    Restore,
+    /// A drill.
+    Drill,
+}
+
+/// Everything about backups.
+#[derive(Debug, Default)]
+pub struct Backups {
+    /// Targets by name.
+    pub targets: BTreeMap<String, Arc<BackupTarget>>,
+    /// Vaults by tenant id.
+    pub vaults: BTreeMap<String, Arc<BackupVault>>,
+    /// Backups by name; a tenant's begin with its id.
+    pub runs: BTreeMap<String, Arc<BackupRun>>,
+    /// Restores by name.
+    pub restores: BTreeMap<String, Arc<RestoreRun>>,
+    /// Drills by name.
+    pub drills: BTreeMap<String, Arc<RestoreDrill>>,
+    /// Pods of pieces of work, by namespace and job.
+    pods: HashMap<(String, String), RunPod>,
+    /// Pods of tenants' workloads that live, by namespace and name.
+    living: HashMap<String, BTreeMap<String, LivingPod>>,
+}
+
+/// A pod of a piece of work.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunPod {
+    /// Its name.
+    pub name: String,
+    /// The piece of work.
+    pub run: String,
+    /// When it was made.
+    pub created: Option<Timestamp>,
+    /// A container of it has run.
+    pub started: bool,
+    /// What keeps it from starting.
+    pub ails: Option<String>,
+    /// What came of it, once it has ended.
+    pub ended: Option<Ended>,
+}
+
+/// How a pod of a piece of work has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The runner reported, as JSON.
+    Reported(String),
+    /// A container before the runner failed; what it said.
+    Before(String),
+    /// It ended without a word.
+    Silent(String),
+}
+
+impl Ended {
+    /// The report, whoever ended the pod.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let failed = |class, message: String| Report { failure: Some(class), message, ..Report::default() };
+        match self {
+            Self::Reported(text) => serde_json::from_str(text)
+                .unwrap_or_else(|error| failed(Class::Other, format!("the runner's report cannot be read: {error}"))),
+            Self::Before(said) => failed(Class::Database, said.clone()),
+            Self::Silent(how) => failed(Class::Other, how.clone()),
+        }
+    }
+}
+
+/// A pod of a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LivingPod {
+    /// The node on which it runs.
+    pub node: Option<String>,
+    /// The volume claims that it uses.
+    pub claims: Vec<String>,
+}
+
+impl Backups {
+    /// The pod of a job.
+    #[must_use]
+    pub fn pod(&self, namespace: &str, job: &str) -> Option<&RunPod> {
+        self.pods.get(&(namespace.to_string(), job.to_string()))
+    }
+
+    /// The pods of an app's workload that live.
+    pub fn living(&self, namespace: &str) -> impl Iterator<Item = (&str, &LivingPod)> {
+        self.living.get(namespace).into_iter().flatten().map(|(name, pod)| (name.as_str(), pod))
+    }
+
+    /// The node on which a claim is in use.
+    #[must_use]
+    pub fn node_of(&self, namespace: &str, claim: &str) -> Option<String> {
+        self.living(namespace).find(|(_, pod)| pod.claims.iter().any(|of| of == claim)).and_then(|(_, pod)| pod.node.clone())
+    }
+
+    /// The backups of a tenant, the oldest first.
+    pub fn runs_of(&self, tenant_id: &str) -> impl Iterator<Item = &Arc<BackupRun>> {
+        let prefix = format!("{tenant_id}-b");
+        self.runs.range(prefix.clone()..).take_while(move |(name, _)| name.starts_with(&prefix)).map(|(_, run)| run)
+    }
+
+    /// The drills of a tenant, the oldest first.
+    pub fn drills_of(&self, tenant_id: &str) -> impl Iterator<Item = &Arc<RestoreDrill>> {
+        let prefix = format!("{tenant_id}-d");
+        self.drills.range(prefix.clone()..).take_while(move |(name, _)| name.starts_with(&prefix)).map(|(_, drill)| drill)
+    }
+
+    /// The vaults of an app: of the tenant that it is now, and of those that it was.
+    pub fn vaults_of(&self, municipality: &str, app: &str) -> impl Iterator<Item = (&String, &Arc<BackupVault>)> {
+        let (municipality, app) = (municipality.to_string(), app.to_string());
+        self.vaults.iter().filter(move |(_, vault)| vault.spec.municipality == municipality && vault.spec.app == app)
+    }
+
+    /// The restore into an app that is not over, if there is one.
+    #[must_use]
+    pub fn restoring(&self, key: &AppKey) -> Option<&Arc<RestoreRun>> {
+        self.restores.values().find(|run| {
+            let over = run.status.as_ref().is_some_and(|status| status.phase.is_over());
+            !over && run.spec.municipality == key.municipality && run.spec.app == key.app
+        })
+    }
+
+    /// Which pieces of work go on: not waiting any more, and not over.
+    pub fn going(&self) -> impl Iterator<Item = (Piece, &String)> {
+        let runs = self.runs.iter().map(|(name, run)| (Piece::Backup, name, run.status.as_ref()));
+        let restores = self.restores.iter().map(|(name, run)| (Piece::Restore, name, run.status.as_ref()));
+        let drills = self.drills.iter().map(|(name, run)| (Piece::Drill, name, run.status.as_ref()));
+        let all = runs.chain(restores).chain(drills);
+        all.filter(|(_, _, status)| status.is_some_and(|status| status.phase == RunPhase::Running)).map(|(piece, name, _)| (piece, name))
+    }
+
+    fn piece(&self, name: &str) -> Option<Piece> {
+        if self.runs.contains_key(name) {
+            Some(Piece::Backup)
+        } else if self.drills.contains_key(name) {
+            Some(Piece::Drill)
+        } else {
+            self.restores.contains_key(name).then_some(Piece::Restore)
+        }
+    }
+}
+
+/// Whether what is known is newer than what came.
+fn newer(known: Option<&ObjectMeta>, came: &ObjectMeta) -> bool {
+    let version = |meta: &ObjectMeta| meta.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
+    known.is_some_and(|known| known.uid == came.uid && version(known) > version(came))
+}
+
+impl World {
+    /// Enters a target.
+    pub fn set_target(&mut self, object: BackupTarget) {
+        let Some(name) = object.metadata.name.clone() else { return };
+        if newer(self.backups.targets.get(&name).map(|known| &known.metadata), &object.metadata) {
+            return;
+        }
+        let otherwise = self.backups.targets.get(&name).is_none_or(|known| known.spec != object.spec);
+        self.backups.targets.insert(name.clone(), Arc::new(object));
+        self.touch(Key::Target(name));
+        if otherwise {
+            // Where it may be reached is part of every app's guard rails.
+            self.look_at_backups();
+        }
+    }
+
+    /// Takes a target out.
+    pub fn remove_target(&mut self, name: &str) {
+        self.backups.targets.remove(name);
+        self.look_at_backups();
+    }
+
+    /// Every app's backups may stand otherwise.
+    fn look_at_backups(&mut self) {
+        self.to_do.extend(self.apps.keys().cloned().map(Key::App));
+        self.to_do.extend(self.backups.vaults.keys().cloned().map(Key::Vault));
+        self.touch_unclaimed(None);
+    }
+
+    /// Enters a vault.
+    pub fn set_vault(&mut self, object: BackupVault) {
+        let Some(tenant_id) = object.metadata.name.clone() else { return };
+        let known = self.backups.vaults.get(&tenant_id);
+        if newer(known.map(|known| &known.metadata), &object.metadata) {
+            return;
+        }
+        if known.is_none_or(|known| known.spec != object.spec || known.status != object.status) {
+            self.touch(Key::App(AppKey::new(&object.spec.municipality, &object.spec.app)));
+            self.touch(Key::Vault(tenant_id.clone()));
+        }
+        self.backups.vaults.insert(tenant_id, Arc::new(object));
+    }
+
+    /// Takes a vault out.
+    pub fn remove_vault(&mut self, tenant_id: &str) {
+        if let Some(vault) = self.backups.vaults.remove(tenant_id) {
+            self.touch(Key::App(AppKey::new(&vault.spec.municipality, &vault.spec.app)));
+        }
+    }
+
+    /// Enters a backup.
+    pub fn set_run(&mut self, object: BackupRun) {
+        let Some(name) = object.metadata.name.clone() else { return };
+        if newer(self.backups.runs.get(&name).map(|known| &known.metadata), &object.metadata) {
+            return;
+        }
+        let tenant = object.spec.tenant_id.clone();
+        self.backups.runs.insert(name.clone(), Arc::new(object));
+        self.work_changed(Piece::Backup, &name, Some(tenant));
+    }
+
+    /// Enters a restore.
+    pub fn set_restore(&mut self, object: RestoreRun) {
+        let Some(name) = object.metadata.name.clone() else { return };
+        if newer(self.backups.restores.get(&name).map(|known| &known.metadata), &object.metadata) {
+            return;
+        }
+        let key = AppKey::new(&object.spec.municipality, &object.spec.app);
+        self.backups.restores.insert(name.clone(), Arc::new(object));
+        self.work_changed(Piece::Restore, &name, None);
+        // It pauses the app, and lets it go on.
+        self.touch(Key::App(key));
+    }
+
+    /// Enters a drill.
+    pub fn set_drill(&mut self, object: RestoreDrill) {
+        let Some(name) = object.metadata.name.clone() else { return };
+        if newer(self.backups.drills.get(&name).map(|known| &known.metadata), &object.metadata) {
+            return;
+        }
+        let tenant = object.spec.tenant_id.clone();
+        self.backups.drills.insert(name.clone(), Arc::new(object));
+        self.work_changed(Piece::Drill, &name, Some(tenant));
+    }
+
+    /// Takes a piece of work out.
+    pub fn remove_work(&mut self, piece: Piece, name: &str) {
+        match piece {
+            Piece::Backup => drop(self.backups.runs.remove(name)),
+            Piece::Restore => {
+                if let Some(run) = self.backups.restores.remove(name) {
+                    self.touch(Key::App(AppKey::new(&run.spec.municipality, &run.spec.app)));
+                }
+            }
+            Piece::Drill => drop(self.backups.drills.remove(name)),
+        }
+        self.work_changed(piece, name, None);
+    }
+
+    fn work_changed(&mut self, piece: Piece, name: &str, tenant: Option<String>) {
+        self.touch(Key::Work(piece, name.to_string()));
+        if let Some(tenant) = tenant {
+            self.touch(Key::Vault(tenant));
+        }
+        // A place may be free for another.
+        let waiting = |status: Option<&crate::request::backup::RunStatus>| status.is_none_or(|status| status.phase == RunPhase::Pending);
+        let runs = self.backups.runs.iter().filter(|(_, run)| waiting(run.status.as_ref())).map(|(name, _)| (Piece::Backup, name.clone()));
+        let drills = self.backups.drills.iter().filter(|(_, run)| waiting(run.status.as_ref())).map(|(name, _)| (Piece::Drill, name.clone()));
+        let all: Vec<_> = runs.chain(drills).map(|(piece, name)| Key::Work(piece, name)).collect();
+        self.to_do.extend(all);
+    }
+
+    /// A job of a piece of work came, changed or went.
+    pub fn job_changed(&mut self, job: &str) {
+        if let Some((run, _)) = job.rsplit_once('-')
+            && let Some(piece) = self.backups.piece(run)
+        {
+            self.touch(Key::Work(piece, run.to_string()));
+        }
+    }
+
+    /// Enters a pod: of a piece of work, or of a workload.
+    pub fn observe_pod(&mut self, pod: &Pod) {
+        let namespace = pod.metadata.namespace.clone().unwrap_or_default();
+        let name = pod.metadata.name.clone().unwrap_or_default();
+        let label = |label: &str| pod.metadata.labels.as_ref().and_then(|labels| labels.get(label)).cloned();
+        if let Some(run) = label(RUN) {
+            let Some(job) = label("batch.kubernetes.io/job-name") else { return };
+            let seen = run_pod(pod, name, run.clone());
+            let place = (namespace, job);
+            // A pod made anew for the same job counts, the one before does not.
+            if self.backups.pods.get(&place).is_some_and(|known| known.name != seen.name && known.created > seen.created) {
+                return;
+            }
+            if self.backups.pods.insert(place, seen.clone()).as_ref() != Some(&seen)
+                && let Some(piece) = self.backups.piece(&run)
+            {
+                self.touch(Key::Work(piece, run));
+            }
+            return;
+        }
+        let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+        if matches!(phase, Some("Succeeded" | "Failed")) {
+            self.forget_pod(&namespace, &name);
+            return;
+        }
+        let spec = pod.spec.as_ref();
+        let volumes = spec.into_iter().flat_map(|spec| spec.volumes.iter().flatten());
+        let claims = volumes.filter_map(|volume| volume.persistent_volume_claim.as_ref().map(|claim| claim.claim_name.clone()));
+        let living = LivingPod { node: spec.and_then(|spec| spec.node_name.clone()), claims: claims.collect() };
+        self.backups.living.entry(namespace).or_default().insert(name, living);
+    }
+
+    /// Takes a pod out.
+    pub fn forget_pod(&mut self, namespace: &str, name: &str) {
+        if let Some(pods) = self.backups.living.get_mut(namespace) {
+            pods.remove(name);
+            if pods.is_empty() {
+                self.backups.living.remove(namespace);
+                // What waits until nothing runs there may go on.
+                let (municipality, app) = crate::live::deed::owner_by_name(namespace);
+                let key = app.map(|app| AppKey::new(municipality, app));
+                let waits = key.as_ref().and_then(|key| self.backups.restoring(key)).and_then(|run| run.metadata.name.clone());
+                self.to_do.extend(waits.map(|name| Key::Work(Piece::Restore, name)));
+                let finals = self.backups.runs.iter().filter(|(_, run)| {
+                    app_namespace(&run.spec.municipality, &run.spec.app) == namespace
+                        && run.status.as_ref().is_none_or(|status| !status.phase.is_over())
+                });
+                let finals: Vec<_> = finals.map(|(name, _)| Key::Work(Piece::Backup, name.clone())).collect();
+                self.to_do.extend(finals);
+            }
+        }
+        let place = self.backups.pods.iter().find(|((of, _), pod)| of == namespace && pod.name == name).map(|(place, _)| place.clone());
+        if let Some(place) = place
+            && let Some(gone) = self.backups.pods.remove(&place)
+            && let Some(piece) = self.backups.piece(&gone.run)
+        {
+            self.touch(Key::Work(piece, gone.run));
+        }
+    }
+
+    /// The pods are listed again: those that are not there any more are taken out.
+    pub fn keep_pods(&mut self, listed: &BTreeSet<(String, String)>) {
+        let living = self.backups.living.iter().flat_map(|(namespace, pods)| pods.keys().map(move |name| (namespace.clone(), name.clone())));
+        let working = self.backups.pods.iter().map(|((namespace, _), pod)| (namespace.clone(), pod.name.clone()));
+        let gone: Vec<_> = living.chain(working).filter(|place| !listed.contains(place)).collect();
+        for (namespace, name) in gone {
+            self.forget_pod(&namespace, &name);
+        }
+    }
+
+    /// The tenant of an app, if its namespace is the operator's.
+    #[must_use]
+    pub fn tenant_of(&self, key: &AppKey) -> Option<String> {
+        self.deed(&key.namespace()).map(|deed| deed.tenant_id)
+    }
+
+    /// Whether nothing of an app may run for now because of its backups: it is being filled.
+    #[must_use]
+    pub fn held_for_restore(&self, key: &AppKey) -> bool {
+        self.backups.restoring(key).is_some_and(|run| {
+            // Before the data is written over a set is made of the running app.
+            let made = run.status.as_ref().is_some_and(|status| status.steps.iter().any(|step| step.name == "backup" && step.done));
+            run.spec.fresh || made
+        })
+    }
+}
+
+fn run_pod(pod: &Pod, name: String, run: String) -> RunPod {
+    let status = pod.status.as_ref();
+    let before = status.into_iter().flat_map(|status| status.init_container_statuses.iter().flatten());
+    let main = status.into_iter().flat_map(|status| status.container_statuses.iter().flatten());
+    let terminated = |container: &ContainerStatus, failed: bool| {
+        let end = container.state.as_ref()?.terminated.as_ref()?;
+        (!failed || end.exit_code != 0).then(|| (container.name.clone(), end.clone()))
+    };
+    let early = before.clone().find_map(|container| terminated(container, true));
+    let last = main.clone().find_map(|container| terminated(container, false));
+    let said = |end: &ContainerStateTerminated| end.message.clone().filter(|text| !text.trim().is_empty());
+    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or_default();
+    let ended = match (early, last) {
+        // A runner before the last container reports, too.
+        (Some((_, end)), _) if said(&end).is_some_and(|text| text.starts_with('{')) => said(&end).map(Ended::Reported),
+        (Some((container, end)), _) => {
+            let what = said(&end).unwrap_or_else(|| format!("it ended with exit code {}", end.exit_code));
+            Some(Ended::Before(format!("{container}: {}", what.trim())))
+        }
+        (None, Some((_, end))) => Some(match said(&end) {
+            Some(text) => Ended::Reported(text),
+            None => {
+                let reason = end.reason.unwrap_or_default();
+                let how = if reason == "OOMKilled" { "it used more memory than it may".into() } else { format!("exit code {}", end.exit_code) };
+                Ended::Silent(format!("the runner ended without a report: {how}"))
+            }
+        }),
+        (None, None) if phase == "Failed" => {
+            let why = status.and_then(|status| status.message.clone().or_else(|| status.reason.clone())).unwrap_or_default();
+            Some(Ended::Silent(format!("the pod was ended: {why}")))
+        }
+        (None, None) => None,
+    };
+    let ran = |container: &ContainerStatus| {
+        container.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
+    };
+    RunPod {
+        name,
+        run,
+        created: pod.metadata.creation_timestamp.as_ref().map(|time| time.0),
+        started: before.into_iter().chain(main).any(ran),
+        ails: crate::live::health::ails(pod),
+        ended,
+    }
+}
+
+/// The namespace in which a piece of work has its jobs beside the tenant's own.
+pub const WORKSHOP: &str = VAULT_NAMESPACE;
