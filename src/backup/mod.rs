@@ -14,6 +14,7 @@
 //! program; what came of it stands in the pod's termination message. A set exists only when its manifest was committed as
 //! the last snapshot of its run; a restore has happened only when what was written was compared with the manifest.
 
+pub mod retention;
 pub mod runner;
 pub mod set;
 pub mod work;
