@@ -108,7 +108,9 @@ pub enum Volume {
 }
 
 impl Volume {
-    fn render(&self, name: &str, secret: &str) -> Value {
+    /// The volume under a name; `secret` is the Job's own.
+    #[must_use]
+    pub fn render(&self, name: &str, secret: &str) -> Value {
         match self {
             Self::Claim(claim) => json!({"name": name, "persistentVolumeClaim": {"claimName": claim, "readOnly": true}}),
             Self::Filled(claim) => json!({"name": name, "persistentVolumeClaim": {"claimName": claim}}),

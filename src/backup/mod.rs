@@ -1,7 +1,9 @@
 //! Backups that are proven: the second branch of the flow, with the same shape as the first.
 //!
 //! ```text
-//! schedule   what is due, and whose turn it is             pure
+//! schedule   when an app is due                            pure
+//! admission  whose turn it is                              pure
+//! breaker    whether a target is used                      pure
 //! coverage   which volumes and databases a set must hold   pure
 //! set        what a committed set is: parts and manifest   pure
 //! retention  which sets stay                               pure
@@ -14,7 +16,12 @@
 //! program; what came of it stands in the pod's termination message. A set exists only when its manifest was committed as
 //! the last snapshot of its run; a restore has happened only when what was written was compared with the manifest.
 
+pub mod admission;
+pub mod breaker;
+pub mod coverage;
 pub mod jobs;
+pub mod retention;
 pub mod runner;
+pub mod schedule;
 pub mod set;
 pub mod work;

@@ -125,6 +125,11 @@ pub enum Task {
         #[serde(default)]
         replace: bool,
     },
+    /// Deletes everything in a folder, before a database is loaded into it.
+    Clear {
+        /// The folder; it stays.
+        path: PathBuf,
+    },
     /// Compares facts of a loaded database, a file with one `name count` in each line, with those of the manifest.
     Compare {
         /// Snapshot of the manifest.

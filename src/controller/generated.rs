@@ -3,9 +3,11 @@
 //! The operator can read Secrets only in the namespaces of tenants, so there is no watch: each is looked at once
 //! in the life of this process, and made or completed then. A key that is there is changed only when a request asks for it.
 
-use super::Context;
+use super::backup::keys;
+use super::{Context, Seen};
 use crate::apply::ApplyError;
 use crate::desired::Owner;
+use crate::policy::AppKey;
 use crate::request::names::{MANAGER, ROTATION};
 use crate::request::system::GeneratedSecret;
 use k8s_openapi::ByteString;
@@ -28,9 +30,23 @@ pub struct Secrets<'a> {
 
 /// Makes the secrets of an app that are missing, and the keys that a later version adds; all anew when the request asks for it.
 pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Result<(), ApplyError> {
+    let app = owner.app.map(|app| AppKey::new(owner.municipality, app));
+    let vault = app.filter(|_| ctx.world().register.settings().backup.is_some());
     for wanted in secrets.wanted {
         let secret = (owner.namespace.to_string(), wanted.name.clone());
-        let seen = (wanted.keys.keys().cloned().collect(), secrets.rotation.map(ToString::to_string));
+        let seen = Seen {
+            keys: wanted.keys.keys().cloned().collect(),
+            rotation: secrets.rotation.map(ToString::to_string),
+            copied: vault.is_some(),
+        };
+        // The copy for restores is written first: a password that is used and nowhere kept would be lost with the namespace.
+        let keep = async |made: &BTreeMap<String, ByteString>| match &vault {
+            Some(app) => {
+                let named = made.iter().map(|(key, value)| (format!("{}.{key}", wanted.name), value.clone())).collect();
+                keys::copy(ctx, owner.tenant_id, app, &named).await
+            }
+            None => Ok(()),
+        };
         if ctx.seen_secrets().get(&secret) == Some(&seen) {
             continue;
         }
@@ -42,8 +58,10 @@ pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Re
                 let mut metadata = owner.meta(&wanted.name);
                 metadata.namespace = None;
                 metadata.annotations = rotated(secrets.rotation);
+                let made = values(wanted, &BTreeMap::new())?;
+                keep(&made).await?;
                 let fresh =
-                    Secret { metadata, data: Some(values(wanted, &BTreeMap::new())?), type_: Some("Opaque".into()), ..Secret::default() };
+                    Secret { metadata, data: Some(made), type_: Some("Opaque".into()), ..Secret::default() };
                 gate.pass(api.create(&params, &fresh)).await?;
                 ctx.metrics.patched("secret");
             }
@@ -54,8 +72,10 @@ pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Re
                 // What is held beside the wanted keys may be read by a version that an app goes back to.
                 let nothing = BTreeMap::new();
                 let missing = values(wanted, if rotate { &nothing } else { &held })?;
+                let all: BTreeMap<String, ByteString> = held.into_iter().chain(missing.clone()).collect();
+                keep(&all).await?;
                 if !missing.is_empty() {
-                    live.data = Some(held.into_iter().chain(missing).collect());
+                    live.data = Some(all);
                     if rotate {
                         live.metadata.annotations.get_or_insert_default().extend(rotated(secrets.rotation).into_iter().flatten());
                     }

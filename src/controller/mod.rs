@@ -1,5 +1,6 @@
 //! Wiring: watches fill the world, the world fills the queue, workers reconcile.
 
+pub mod backup;
 pub mod converge;
 pub mod error;
 pub mod finalizer;
@@ -71,8 +72,19 @@ pub struct Context {
     world: Mutex<World>,
 }
 
-/// By namespace and name, the keys of a secret that was looked at and the text at which it was made anew.
-pub type SeenSecrets = HashMap<(String, String), (Vec<String>, Option<String>)>;
+/// Secrets that were looked at, by namespace and name.
+pub type SeenSecrets = HashMap<(String, String), Seen>;
+
+/// What is known of a secret that was looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Its keys.
+    pub keys: Vec<String>,
+    /// The request's text at which it was made anew.
+    pub rotation: Option<String>,
+    /// A copy of it is kept for restores.
+    pub copied: bool,
+}
 
 impl Context {
     /// The world; hold it briefly and never while waiting.

@@ -5,10 +5,11 @@ use super::error::ReconcileError;
 use super::queue::Next;
 use super::tenant::{Wish, converge_app};
 use super::world::{AppRecord, Key};
-use super::{Context, finalizer, home, intake, removal, revisions, standing, unclaimed};
+use super::{Context, backup, finalizer, home, intake, removal, revisions, standing, unclaimed};
 use crate::desired::Kind;
 use crate::policy::AppKey;
 use crate::request::app::{Grant, MunicipalityApp, MunicipalityAppStatus};
+use crate::status::backed_up::changes_at;
 use crate::status::events::{Notice, Severity, transitions};
 use crate::status::patch_status;
 use crate::status::summarise::{self, AppState, Rails, Work};
@@ -33,6 +34,9 @@ pub async fn work(ctx: Arc<Context>, mut leading: watch::Receiver<bool>) {
             Key::System(name) => standing::system(&ctx, name).await,
             Key::Class(name) => standing::class(&ctx, name).await,
             Key::Platform => standing::platform(&ctx).await,
+            Key::Target(name) => backup::target::reconcile(&ctx, name).await,
+            Key::Vault(tenant_id) => backup::vault::reconcile(&ctx, tenant_id).await,
+            Key::Work(piece, name) => backup::work(&ctx, *piece, name).await,
         };
         ctx.metrics.reconciled(begun.elapsed(), result.as_ref().err());
         let next = match result {
@@ -86,10 +90,16 @@ pub(super) async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, R
     let outcome = converge_app(ctx, wish).await;
     told_repairs(ctx, &record.object, &outcome.repaired);
     tell(ctx, key, &record, (outcome.rails.clone(), outcome.work.clone()), outcome.tenant_id.as_deref()).await?;
+    if let (None, Some(tenant_id)) = (&outcome.error, &outcome.tenant_id) {
+        backup::vault::ensure(ctx, key, tenant_id).await?;
+        backup::restore::ensure_filled(ctx, key, tenant_id).await?;
+    }
     if !record.looked_at {
         intake::change(ctx, |world| world.looked_at(key));
     }
     let ends = eol(ctx, Some(&grant)).and_then(|day| supported_changes(&day, Timestamp::now()));
+    let stale = { backup::status_of(&ctx.world(), key) }.and_then(|backups| changes_at(&backups, Timestamp::now()));
+    let ends = ends.into_iter().chain(stale).min();
     match (finish(outcome)?, ends) {
         (Next::Rest, Some(at)) => Ok(Next::After(unclaimed::pause_until(at))),
         (next, _) => Ok(next),
@@ -138,7 +148,11 @@ async fn tell(
     }
     let name = key.namespace();
     let eol = eol(ctx, record.grant.as_ref());
-    let scheme = { ctx.world().register.settings().ingress.scheme };
+    let (scheme, backup, held) = {
+        let world = ctx.world();
+        let held = world.held_for_restore(key).then(|| backup::held_words(&world, key));
+        (world.register.settings().ingress.scheme, backup::status_of(&world, key), held)
+    };
     let state = AppState {
         grant: record.grant.as_ref(),
         rejections: &record.rejections,
@@ -150,7 +164,8 @@ async fn tell(
         work,
         tenant_id,
         namespace: &name,
-        backup: None,
+        backup,
+        held: held.as_deref(),
     };
     let status = summarise::app(&record.object, &state, Timestamp::now());
     write_status(ctx, &record.object, status).await

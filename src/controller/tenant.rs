@@ -24,11 +24,13 @@ pub struct Wish<'a> {
 /// Makes it so.
 pub async fn converge_app(ctx: &Context, wish: Wish<'_>) -> Outcome {
     let Wish { key, grant, retiring, remembered } = wish;
-    let (settings, members, rendered) = {
+    let (settings, members, rendered, held, target) = {
         let world = ctx.world();
         let members = world.municipalities.get(&key.municipality).map(|m| m.spec.members.clone());
         let rendered = world.register.render(key, grant);
-        (Arc::clone(world.register.settings()), members, rendered)
+        let settings = Arc::clone(world.register.settings());
+        let target = settings.backup.as_ref().and_then(|backup| world.backups.targets.get(&backup.target)).cloned();
+        (settings, members, rendered, world.held_for_restore(key), target)
     };
     let keep_access = members.is_none();
     let members = members.unwrap_or_default();
@@ -37,10 +39,11 @@ pub async fn converge_app(ctx: &Context, wish: Wish<'_>) -> Outcome {
         objects: &rendered.objects,
         route: rendered.template.route.as_ref(),
         // What retires is stopped at once and kept until its days of grace are over.
-        paused: grant.suspend || retiring.is_some(),
+        paused: grant.suspend || retiring.is_some() || held,
     });
     let build = |tenant_id: &str, seals: &desired::Seals| {
-        let tenant = AppTenant { key, grant, tenant_id, seals: Some(seals), retiring, members: &members, workload };
+        let backup = target.as_ref().map_or(&[][..], |target| &target.spec.egress);
+        let tenant = AppTenant { key, grant, tenant_id, seals: Some(seals), retiring, members: &members, workload, backup };
         desired::app(tenant, &settings, &ctx.identity)
     };
     let secrets = rendered.as_ref().map_or(&[][..], |rendered| &rendered.template.secrets);

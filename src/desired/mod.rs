@@ -20,7 +20,7 @@ pub use workload::Workload;
 use crate::policy::AppKey;
 use crate::request::app::Grant;
 use crate::request::municipality::Member;
-use crate::request::platform::PlatformSpec;
+use crate::request::platform::{DestinationPeer, PlatformSpec};
 
 /// Everything of one namespace: the namespace and its guard rails, which come before any workload, and the workload.
 #[derive(Clone, Debug)]
@@ -64,6 +64,8 @@ pub struct AppTenant<'a> {
     pub members: &'a [Member],
     /// The system that runs in it; none when it is not known.
     pub workload: Option<Workload<'a>>,
+    /// Where its backups go; empty without any.
+    pub backup: &'a [DestinationPeer],
 }
 
 /// Everything of an app's namespace.
@@ -75,6 +77,7 @@ pub fn app(tenant: AppTenant<'_>, settings: &PlatformSpec, identity: &Identity) 
     let mut guards = quota::of_app(owner, size);
     guards.push(limits::defaults(owner, size));
     guards.extend(network::of_app(owner, tenant.grant, settings));
+    guards.extend(network::of_backups(owner, tenant.backup));
     guards.push(access::default_service_account(owner));
     guards.push(access::of_operator(owner, identity));
     guards.extend(access::of_members(owner, tenant.members));

@@ -5,11 +5,12 @@
 use super::meta::Owner;
 use super::object::Object;
 use crate::request::app::Grant;
+use crate::request::names::RUN;
 use crate::request::platform::{DestinationPeer, Peer, PlatformSpec};
 use k8s_openapi::api::networking::v1::{
     IPBlock, NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort, NetworkPolicySpec,
 };
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use std::collections::BTreeMap;
 
@@ -54,14 +55,41 @@ fn ingress(owner: Owner<'_>, controllers: &[Peer]) -> Option<Object> {
     Some(policy(owner, "allow-ingress", vec![rule], vec![], &[INGRESS]))
 }
 
+/// Only pods that work on backups may connect to where they go.
+#[must_use]
+pub fn of_backups(owner: Owner<'_>, target: &[DestinationPeer]) -> Option<Object> {
+    let rules = egress_rules(target);
+    if rules.is_empty() {
+        return None;
+    }
+    let Object::NetworkPolicy(mut made) = policy(owner, "backup-egress", vec![], rules, &[EGRESS]) else { return None };
+    let runs = LabelSelectorRequirement { key: RUN.into(), operator: "Exists".into(), values: None };
+    if let Some(spec) = made.spec.as_mut() {
+        spec.pod_selector = Some(LabelSelector { match_expressions: Some(vec![runs]), match_labels: None });
+    }
+    Some(Object::NetworkPolicy(made))
+}
+
+/// What work in kopnams-vault may connect to: names, and one target.
+#[must_use]
+pub fn of_workshop(owner: Owner<'_>, name: &str, target: &[DestinationPeer], settings: &PlatformSpec) -> Vec<Object> {
+    let rules = egress_rules(target);
+    let out = (!rules.is_empty()).then(|| policy(owner, &format!("target-{name}"), vec![], rules, &[EGRESS]));
+    dns(owner, &settings.dns).into_iter().chain(out).collect()
+}
+
 fn egress(owner: Owner<'_>, name: &str, destination: &[DestinationPeer]) -> Option<Object> {
+    let rules = egress_rules(destination);
+    (!rules.is_empty()).then(|| policy(owner, &format!("egress-{name}"), vec![], rules, &[EGRESS]))
+}
+
+fn egress_rules(destination: &[DestinationPeer]) -> Vec<NetworkPolicyEgressRule> {
     let rule = |peer: &DestinationPeer| {
         let to = peer_of(peer.cidr.as_deref(), peer.namespace.as_deref(), &peer.pod_labels);
         let ports: Vec<_> = peer.ports.iter().map(|number| port("TCP", i32::from(*number))).collect();
         (!ports.is_empty()).then(|| NetworkPolicyEgressRule { to: Some(vec![to]), ports: Some(ports) })
     };
-    let rules: Vec<_> = destination.iter().filter_map(rule).collect();
-    (!rules.is_empty()).then(|| policy(owner, &format!("egress-{name}"), vec![], rules, &[EGRESS]))
+    destination.iter().filter_map(rule).collect()
 }
 
 fn peers(from: &[Peer]) -> Option<Vec<NetworkPolicyPeer>> {

@@ -2,7 +2,7 @@
 //!
 //! The kinds are an allow-list in code: nothing else can be written.
 
-use crate::request::names::{ALLOW_DELETE, INTENT, MANAGED_BY, OWNS, POD_SECURITY, PREFIX};
+use crate::request::names::{ALLOW_DELETE, INTENT, MANAGED_BY, OWNS, POD_SECURITY, PREFIX, SKIP_FINAL_BACKUP};
 use k8s_openapi::api::core::v1::{LimitRange, Namespace, ResourceQuota, ServiceAccount};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use k8s_openapi::api::rbac::v1::RoleBinding;
@@ -278,5 +278,5 @@ pub fn is_named(map: Option<&BTreeMap<String, String>>, key: &str) -> bool {
 /// Whether a label or annotation belongs to the operator alone; the intent speaks of the others.
 #[must_use]
 pub fn is_ours(key: &str) -> bool {
-    (key.starts_with(PREFIX) && key != INTENT && key != ALLOW_DELETE) || key.starts_with(POD_SECURITY) || key == MANAGED_BY
+    (key.starts_with(PREFIX) && key != INTENT && key != ALLOW_DELETE && key != SKIP_FINAL_BACKUP) || key.starts_with(POD_SECURITY) || key == MANAGED_BY
 }

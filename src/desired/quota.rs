@@ -7,7 +7,7 @@ use super::meta::Owner;
 use super::object::Object;
 use crate::request::app::GrantedSize;
 use crate::request::names::BACKUP_PRIORITY_CLASS;
-use crate::request::quantity::write_bytes;
+use crate::request::quantity::{write_bytes, write_cpu};
 use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec, ScopeSelector, ScopedResourceSelectorRequirement};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use std::collections::BTreeMap;
@@ -37,7 +37,7 @@ pub fn of_app(owner: Owner<'_>, size: &GrantedSize) -> Vec<Object> {
         quota(owner, "objects", objects(size), vec![]),
         quota(owner, "running", compute(size), vec![scope("NotTerminating", "Exists", None), not_backup.clone()]),
         quota(owner, "jobs", compute(size), vec![scope("Terminating", "Exists", None), not_backup]),
-        quota(owner, "backup", compute(size), vec![scope("PriorityClass", "In", Some(BACKUP_PRIORITY_CLASS))]),
+        quota(owner, "backup", backups(size), vec![scope("PriorityClass", "In", Some(BACKUP_PRIORITY_CLASS))]),
     ]
 }
 
@@ -57,6 +57,26 @@ fn objects(size: &GrantedSize) -> BTreeMap<String, Quantity> {
     hard.insert("services.loadbalancers".into(), Quantity("0".into()));
     hard
 }
+
+/// Room for one runner at least, however small the app is, and for a copy of its database beside it.
+fn backups(size: &GrantedSize) -> BTreeMap<String, Quantity> {
+    let memory = size.memory.bytes().unwrap_or(0).max(RUNNER_MEMORY);
+    let burst = size.cpu_burst.millis().unwrap_or(0).max(RUNNER_BURST);
+    let (memory, burst) = (write_bytes(memory), write_cpu(burst));
+    let amounts = [
+        ("requests.cpu", size.cpu.0.clone()),
+        ("limits.cpu", burst),
+        ("requests.memory", memory.clone()),
+        ("limits.memory", memory),
+        ("pods", "4".to_string()),
+    ];
+    amounts.map(|(name, amount)| (name.to_string(), Quantity(amount))).into()
+}
+
+/// Memory of a runner, as [`crate::backup::jobs::RUNNER_MEMORY`].
+const RUNNER_MEMORY: u64 = 512 << 20;
+/// Thousandths of a CPU that a runner may use.
+const RUNNER_BURST: u64 = 1000;
 
 fn compute(size: &GrantedSize) -> BTreeMap<String, Quantity> {
     let amounts = [

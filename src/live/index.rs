@@ -5,7 +5,7 @@
 
 use super::health::{self, Health};
 use crate::desired::{Content, Kind, Object};
-use crate::request::names::{DEED, GRANT, GRANT_SEAL, INTENT, MANAGED_BY, MANAGER, RETIRE};
+use crate::request::names::{DEED, GRANT, GRANT_SEAL, INTENT, MANAGED_BY, MANAGER, RETIRE, SKIP_FINAL_BACKUP};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use uuid::Uuid;
@@ -60,6 +60,8 @@ pub struct Marks {
     pub grant_seal: Option<String>,
     /// Since when it is retiring.
     pub retire: Option<String>,
+    /// Why an admin lets it go without a last backup.
+    pub skip_final: Option<String>,
     /// It carries the label by which the operator finds its objects.
     pub labelled: bool,
 }
@@ -364,7 +366,7 @@ fn marks(meta: &ObjectMeta) -> Option<Box<Marks>> {
     let labelled = meta.labels.as_ref().and_then(|l| l.get(MANAGED_BY)).is_some_and(|v| v == MANAGER);
     let deed = annotation(DEED);
     (labelled || deed.is_some()).then(|| {
-        Box::new(Marks { deed, grant: annotation(GRANT), grant_seal: annotation(GRANT_SEAL), retire: annotation(RETIRE), labelled })
+        Box::new(Marks { deed, grant: annotation(GRANT), grant_seal: annotation(GRANT_SEAL), retire: annotation(RETIRE), skip_final: annotation(SKIP_FINAL_BACKUP), labelled })
     })
 }
 

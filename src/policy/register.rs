@@ -50,6 +50,8 @@ pub struct Rendered {
     pub objects: Vec<(Kind, serde_json::Value)>,
     /// What they were rendered from: its secrets and its route.
     pub template: Arc<Template>,
+    /// What the entry says of its backups.
+    pub backup: crate::backup::coverage::EntryBackup,
 }
 
 /// The kinds of object that a problem can concern.
@@ -196,7 +198,8 @@ impl Register {
             parameters: &grant.parameters,
         };
         let objects = template.render(app).ok()?;
-        Some(Rendered { objects, template: Arc::clone(template) })
+        let backup = entry.version(&grant.version).map(|(version, _)| version.backup.clone()).unwrap_or_default();
+        Some(Rendered { objects, template: Arc::clone(template), backup })
     }
 
     /// All catalogue entries by name.

@@ -1,6 +1,11 @@
 //! Backups: where they go, what each data class asks of them, and the pieces of work that come of it.
 
 use super::platform::DestinationPeer;
+use crate::backup::admission::Limits;
+use crate::backup::breaker::Breaker;
+pub use crate::backup::coverage::{Covered, EntryBackup, Exclusion, State as CoverageState};
+use crate::backup::retention::Rules;
+pub use crate::backup::schedule::Window;
 use crate::backup::set::LeftOut;
 use crate::backup::work::{Class, Facts, Issuer};
 use kube::{CustomResource, KubeSchema};
@@ -23,7 +28,7 @@ pub struct Profile {
     #[schemars(range(min = 1, max = 720))]
     pub rto_hours: u32,
     /// Which sets stay.
-    pub retention: Retention,
+    pub retention: Rules,
     /// How restoring is tried.
     pub drill: Drill,
     /// Days for which the vault is kept after the app is gone. Default: 90.
@@ -33,41 +38,7 @@ pub struct Profile {
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { rpo_hours: 24, rto_hours: 24, retention: Retention::default(), drill: Drill::default(), final_retention_days: 90 }
-    }
-}
-
-/// Which sets stay: the newest of each period, nothing younger than the floor goes, nothing older than the ceiling stays.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct Retention {
-    /// The newest sets, whatever their age. Default: 3.
-    #[schemars(range(min = 2, max = 100))]
-    pub last: u32,
-    /// One set for each of so many days. Default: 7.
-    #[schemars(range(min = 0, max = 400))]
-    pub daily: u32,
-    /// One set for each of so many weeks. Default: 4.
-    #[schemars(range(min = 0, max = 520))]
-    pub weekly: u32,
-    /// One set for each of so many months. Default: 6.
-    #[schemars(range(min = 0, max = 240))]
-    pub monthly: u32,
-    /// One set for each of so many years. Default: 0.
-    #[schemars(range(min = 0, max = 100))]
-    pub yearly: u32,
-    /// Days for which every set stays. Default: 7.
-    #[schemars(range(min = 0, max = 36500))]
-    pub floor_days: u32,
-    /// Days after which a set goes, so that what was erased in the app is erased here too. Default: none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 36500))]
-    pub ceiling_days: Option<u32>,
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self { last: 3, daily: 7, weekly: 4, monthly: 6, yearly: 0, floor_days: 7, ceiling_days: None }
+        Self { rpo_hours: 24, rto_hours: 24, retention: Rules::default(), drill: Drill::default(), final_retention_days: 90 }
     }
 }
 
@@ -130,48 +101,7 @@ pub struct PlatformBackup {
     pub window: Window,
     /// Runs at the same time at most.
     #[serde(default)]
-    pub limits: RunLimits,
-}
-
-/// A time of day, in the platform's time zone Europe/Riga; it may go over midnight.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Window {
-    /// The first minute, as 22:00.
-    #[schemars(length(min = 5, max = 5))]
-    #[x_kube(validation = Rule::new("self.matches('^([01][0-9]|2[0-3]):[0-5][0-9]$')").message("BackupInvalid: a time of day is hours and minutes; write for example \"22:00\""))]
-    pub from: String,
-    /// The minute after the last, as 05:00.
-    #[schemars(length(min = 5, max = 5))]
-    #[x_kube(validation = Rule::new("self.matches('^([01][0-9]|2[0-3]):[0-5][0-9]$')").message("BackupInvalid: a time of day is hours and minutes; write for example \"05:00\""))]
-    pub to: String,
-}
-
-impl Default for Window {
-    fn default() -> Self {
-        Self { from: "22:00".into(), to: "05:00".into() }
-    }
-}
-
-/// Runs at the same time at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
-pub struct RunLimits {
-    /// On the whole cluster. Default: 20.
-    #[schemars(range(min = 1, max = 1000))]
-    pub cluster: u32,
-    /// To one target. Default: 10.
-    #[schemars(range(min = 1, max = 1000))]
-    pub per_target: u32,
-    /// On one node. Default: 4.
-    #[schemars(range(min = 1, max = 100))]
-    pub per_node: u32,
-}
-
-impl Default for RunLimits {
-    fn default() -> Self {
-        Self { cluster: 20, per_target: 10, per_node: 4 }
-    }
+    pub limits: Limits,
 }
 
 // ---- what a request and a catalogue entry say ----
@@ -197,18 +127,6 @@ impl AppBackup {
     }
 }
 
-/// A volume that is left out of sets.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Exclusion {
-    /// Name of the volume claim.
-    #[schemars(length(min = 1, max = 253))]
-    pub volume: String,
-    /// Why nothing of it need be restored.
-    #[schemars(length(min = 3, max = 500))]
-    pub reason: String,
-}
-
 /// Where the data of a new app comes from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[x_kube(validation = Rule::new("has(self.set) != has(self.before)")
@@ -226,54 +144,6 @@ pub struct RestoreFrom {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 40))]
     pub before: Option<String>,
-}
-
-/// What of a version is backed up, beside all its volumes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct EntryBackup {
-    /// Databases, which are dumped: the files of a running one are no backup.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 8))]
-    pub databases: Vec<Database>,
-    /// Volumes in which nothing need be.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16), inner(length(max = 253)))]
-    pub empty: Vec<String>,
-    /// Volumes that hold nothing worth keeping, each with the reason.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    pub skip: Vec<Exclusion>,
-}
-
-impl EntryBackup {
-    /// Whether nothing is said.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// A database and how it is dumped and loaded: by a copy of its own container, with the argument `dump` or `load`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Database {
-    /// The database's name in sets.
-    #[schemars(length(min = 1, max = 63))]
-    pub name: String,
-    /// Name of the `StatefulSet` that runs it.
-    #[schemars(length(min = 1, max = 63))]
-    pub workload: String,
-    /// The container, if it is not the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 63))]
-    pub container: Option<String>,
-    /// Name of the Service under which it is reached.
-    #[schemars(length(min = 1, max = 63))]
-    pub service: String,
-    /// Name of the volume claim with its files, which the dump covers.
-    #[schemars(length(min = 1, max = 253))]
-    pub volume: String,
 }
 
 // ---- where backups go ----
@@ -370,23 +240,19 @@ pub struct BackupTargetStatus {
     /// The generation that the conditions speak of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// Whether runs are started.
+    /// Whether it answers, and so whether runs are started.
+    #[serde(default)]
+    pub breaker: Breaker,
+    /// When its settings or its keys last changed, RFC 3339: what failed because of them is tried again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub breaker: Option<BreakerState>,
+    pub changed: Option<String>,
+    /// The generation of its settings then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_generation: Option<i64>,
     /// `Ready`: the target answers, and runs are started.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: super::Conditions,
-}
-
-/// Whether runs to a target are started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum BreakerState {
-    /// They are.
-    #[default]
-    Closed,
-    /// They wait, because the target did not answer.
-    Open,
 }
 
 // ---- vaults ----
@@ -473,6 +339,9 @@ pub struct BackupVaultStatus {
     /// The drills that failed since the last good one.
     #[serde(default, skip_serializing_if = "Failures::none")]
     pub drill_failures: Failures,
+    /// The set that it was filled from before its first start, of an app that was asked for so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<String>,
     /// When retention was last seen to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tidied: Option<String>,
@@ -540,34 +409,6 @@ pub struct SetRecord {
     /// The revision of the system that wrote the data.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub revision: String,
-}
-
-/// A volume or a database and whether sets hold it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Covered {
-    /// The part, as `volume:data` or `database:rt`.
-    pub part: String,
-    /// Whether it is in the sets.
-    pub state: CoverageState,
-    /// Why it is not, or by what it is.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub reason: String,
-}
-
-/// Whether something is in the sets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum CoverageState {
-    /// It is.
-    Covered,
-    /// Its files are not, and the dump of the database that they belong to is.
-    CoveredByDump,
-    /// The request or the entry leaves it out, and says why.
-    Excluded,
-    /// It is, and nothing need be in it.
-    DeclaredEmpty,
-    /// It is not, and nobody said that it need not be.
-    Uncovered,
 }
 
 /// A restore that was tried and was good.

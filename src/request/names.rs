@@ -22,6 +22,8 @@ pub const GRANT: &str = "kopnams.lv/grant";
 pub const GRANT_SEAL: &str = "kopnams.lv/grant-seal";
 /// Annotation on an app namespace: since when it is retiring, RFC 3339.
 pub const RETIRE: &str = "kopnams.lv/retire";
+/// Annotation on an app namespace, set by an admin: why the app goes without a last backup; the vault keeps the reason.
+pub const SKIP_FINAL_BACKUP: &str = "kopnams.lv/skip-final-backup";
 /// Annotation on a pod template: hash of the settings that its pods use.
 pub const SETTINGS: &str = "kopnams.lv/settings";
 /// Annotation on a generated Secret, and on the pods that use it: the request's text at which its values were last made anew.

@@ -193,7 +193,7 @@ pub struct Version {
     #[schemars(schema_with = "objects")]
     pub objects: Vec<Value>,
     /// What is backed up beside all volumes: databases, which are dumped.
-    #[serde(default, skip_serializing_if = "EntryBackup::is_empty")]
+    #[serde(default, skip_serializing_if = "nothing_said")]
     pub backup: EntryBackup,
 }
 
@@ -291,6 +291,10 @@ pub enum Phase {
     /// Every app has it and answers.
     #[default]
     Done,
+}
+
+fn nothing_said(backup: &EntryBackup) -> bool {
+    *backup == EntryBackup::default()
 }
 
 fn no_parameters() -> Value {

@@ -224,7 +224,7 @@ impl Review {
         let members = self.register.municipality(&key.municipality).map_or(&[][..], |tenant| &tenant.spec.members);
         let rendered = self.register.render(key, grant);
         let workload = rendered.as_ref().map(|r| Workload { objects: &r.objects, route: r.template.route.as_ref(), paused: grant.suspend });
-        let tenant = AppTenant { key, grant, tenant_id: "", seals: None, retiring: None, members, workload };
+        let tenant = AppTenant { key, grant, tenant_id: "", seals: None, retiring: None, members, workload, backup: &[] };
         desired::app(tenant, self.register.settings(), &Identity::default())
     }
 

@@ -1,5 +1,6 @@
 //! Say so: conditions in plain words with stable reasons, written only when they changed.
 
+pub mod backed_up;
 pub mod conditions;
 pub mod events;
 pub mod summarise;

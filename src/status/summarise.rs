@@ -1,12 +1,13 @@
 //! From what was decided and what is live to the status of each kind. Pure.
 
+use super::backed_up::{Backups, backed_up, restore_proven};
 use super::conditions::{Verdict, merge};
 use super::version;
 use crate::desired::Kind;
 use crate::live::Health;
 use crate::policy::rejection::joined;
 use crate::policy::{Course, Reason, Rejection};
-use crate::request::app::{BackupStatus, Grant, MunicipalityApp, MunicipalityAppStatus};
+use crate::request::app::{Grant, MunicipalityApp, MunicipalityAppStatus};
 use crate::request::class::DataClassStatus;
 use crate::request::municipality::{Municipality, MunicipalityStatus, UnclaimedTenant};
 use crate::request::platform::{PlatformStatus, Scheme};
@@ -74,7 +75,9 @@ pub struct AppState<'a> {
     /// The app's namespace.
     pub namespace: &'a str,
     /// How its backups stand, if the platform has any.
-    pub backup: Option<BackupStatus>,
+    pub backup: Option<Backups>,
+    /// Why nothing of it may run for now, while it is being filled from a backup.
+    pub held: Option<&'a str>,
 }
 
 /// The status of a request.
@@ -101,6 +104,10 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
         Verdict::no("Isolated", "NotAdmitted", "nothing is made for a request that is not admitted")
     };
     let (deployed, available) = workload(granted && live, granted, suspend, &state.work);
+    let available = match state.held {
+        Some(why) if live => Verdict::no("Available", "Restoring", why),
+        _ => available,
+    };
     let runs = live && deployed.holds && available.holds;
     let mut verdicts = vec![admitted, isolated, deployed, available];
     let ready = match verdicts.iter().find(|verdict| !verdict.holds) {
@@ -118,6 +125,8 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
     verdicts.extend(stalled);
     verdicts.extend(reconciling);
     verdicts.extend(state.grant.map(|grant| version::up_to_date(grant, state.course, state.unfit)));
+    verdicts.extend(state.grant.map(|_| backed_up(state.backup.as_ref(), now)));
+    verdicts.extend(state.grant.map(|_| restore_proven(state.backup.as_ref(), now)));
     verdicts.extend(state.grant.map(|grant| version::supported(grant, state.eol, now)));
     let generation = request.metadata.generation;
     MunicipalityAppStatus {
@@ -127,7 +136,7 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
         tenant_id: state.tenant_id.map(ToString::to_string).or(old.tenant_id),
         url: state.grant.and_then(|g| g.hostname.as_ref()).map(|host| state.scheme.url(host)),
         answered,
-        backup: state.backup.clone(),
+        backup: state.backup.as_ref().map(|backups| backups.status.clone()),
         requested_at: old.requested_at.or_else(|| request.metadata.creation_timestamp.as_ref().map(|t| written(t.0))),
         ready_at: old.ready_at.or_else(|| is_ready.then(|| written(now))),
         conditions: merge(&old.conditions, verdicts, generation, now),

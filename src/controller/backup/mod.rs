@@ -14,12 +14,18 @@ use super::queue::Next;
 use super::world::World;
 use super::world::backups::Piece;
 use crate::apply::ApplyError;
+use crate::backup::admission::{self, Purpose, Run};
+use crate::backup::breaker::Breaker;
 use crate::policy::AppKey;
 use crate::request::app::{BackupStatus, Grant};
-use crate::request::backup::{BackupTarget, BackupVaultStatus, PlatformBackup, Profile};
-use crate::request::backup::{RunPhase, RunStatus, VAULT_NAMESPACE};
+use crate::request::BackupTarget;
+use crate::request::backup::{BackupVaultStatus, PlatformBackup, Profile, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
+use crate::status::backed_up::Backups;
 use crate::status::patch_status;
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Resource};
+use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
@@ -97,14 +103,18 @@ pub async fn say_vault(ctx: &Context, tenant_id: &str, change: impl FnOnce(&mut 
 
 /// How the backups of an app stand, for its status; none when the platform has none.
 #[must_use]
-pub fn status_of(world: &World, key: &AppKey) -> Option<BackupStatus> {
+pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
     world.register.settings().backup.as_ref()?;
     let vault = world.tenant_of(key).and_then(|tenant_id| world.backups.vaults.get(&tenant_id));
     let restore = world.backups.restores.values().filter(|run| run.spec.municipality == key.municipality && run.spec.app == key.app);
     let newest = restore.max_by_key(|run| run.metadata.creation_timestamp.as_ref().map(|time| time.0));
     let restore = newest.and_then(|run| run.status.as_ref()).map(restore_words);
     let status = vault.and_then(|vault| vault.status.clone()).unwrap_or_default();
-    Some(BackupStatus {
+    let grant = world.apps.get(key).and_then(|record| record.grant.as_ref());
+    let class = grant.and_then(|grant| world.register.class(&grant.data_class.name));
+    let profile = class.map(|class| class.spec.backup.clone()).unwrap_or_default();
+    let drills = status.drill_failures.clone();
+    let status = BackupStatus {
         last_success: status.last_success.clone(),
         last_set: status.sets.last().map(|set| set.name.clone()),
         sets: u32::try_from(status.sets.len()).unwrap_or(u32::MAX),
@@ -114,7 +124,22 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<BackupStatus> {
         coverage: status.coverage.clone(),
         proven: status.proven.clone(),
         restore,
-    })
+    };
+    Some(Backups { status, profile, drills })
+}
+
+/// Why an app that is being filled does not run.
+#[must_use]
+pub fn held_words(world: &World, key: &AppKey) -> String {
+    if world.register.settings().backup.is_none() {
+        return "the app is to be filled from a backup, and the platform has no backups; it does not start empty".into();
+    }
+    let runs = world.backups.restores.values().filter(|run| run.spec.municipality == key.municipality && run.spec.app == key.app);
+    let newest = runs.max_by_key(|run| run.metadata.creation_timestamp.as_ref().map(|time| time.0));
+    match newest.and_then(|run| run.status.as_ref()) {
+        Some(status) => format!("the app is filled from a backup before it starts: {}", restore_words(status)),
+        None => "the app is filled from a backup before it starts".into(),
+    }
 }
 
 fn restore_words(status: &RunStatus) -> String {
@@ -124,4 +149,56 @@ fn restore_words(status: &RunStatus) -> String {
         _ if status.message.is_empty() => "a restore is asked for".into(),
         _ => status.message.clone(),
     }
+}
+
+/// What is told of a piece of work when it is over: its Jobs go, and so does the record of it once nobody looks for it any more.
+async fn tidy(ctx: &Context, name: &str, municipality: &str, app: &str, status: &RunStatus) -> Result<Next, ReconcileError> {
+    let space = crate::request::names::app_namespace(municipality, app);
+    for number in 0..status.steps.len() {
+        for namespace in [VAULT_NAMESPACE, &space] {
+            let there = { step::is_there(&ctx.world(), namespace, name, number) };
+            if there {
+                step::clear(ctx, namespace, name, number).await?;
+            }
+        }
+    }
+    Ok(Next::Rest)
+}
+
+/// Whether a waiting piece of work may begin.
+#[must_use]
+pub fn admitted(world: &World, name: &str, now: Timestamp) -> bool {
+    let Some(settings) = &world.register.settings().backup else { return false };
+    let breakers: BTreeMap<String, Breaker> = world
+        .backups
+        .targets
+        .iter()
+        .map(|(name, target)| (name.clone(), target.status.as_ref().map(|status| status.breaker.clone()).unwrap_or_default()))
+        .collect();
+    let (mut waiting, mut running) = (Vec::new(), Vec::new());
+    let mut sort = |run: Run, status: Option<&RunStatus>| match status.map(|status| status.phase).unwrap_or_default() {
+        RunPhase::Pending => waiting.push(run),
+        RunPhase::Running => running.push(run),
+        RunPhase::Succeeded | RunPhase::Failed => {}
+    };
+    let target_of = |tenant: &str| world.backups.vaults.get(tenant).map(|vault| vault.spec.target.clone()).unwrap_or_default();
+    let due = |meta: &ObjectMeta| meta.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
+    for (id, run) in &world.backups.runs {
+        let space = crate::request::names::app_namespace(&run.spec.municipality, &run.spec.app);
+        let node = world.backups.living(&space).find_map(|(_, pod)| pod.node.clone());
+        let purpose = match run.spec.kind {
+            RunKind::Final => Purpose::Final,
+            // A restore or an upgrade waits for it.
+            RunKind::BeforeRestore | RunKind::BeforeUpgrade => Purpose::Restore,
+            RunKind::Scheduled | RunKind::Manual => Purpose::Backup,
+        };
+        let tenant = run.spec.tenant_id.clone();
+        sort(Run { id: id.clone(), target: target_of(&tenant), tenant, node, due: due(&run.metadata), purpose }, run.status.as_ref());
+    }
+    for (id, drill) in &world.backups.drills {
+        let tenant = drill.spec.tenant_id.clone();
+        let run = Run { id: id.clone(), target: target_of(&tenant), tenant, node: None, due: due(&drill.metadata), purpose: Purpose::Drill };
+        sort(run, drill.status.as_ref());
+    }
+    admission::admit(&waiting, &running, settings.limits, &breakers, now).iter().any(|id| id == name)
 }

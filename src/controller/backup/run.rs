@@ -4,9 +4,9 @@ use super::keys::{self, Hand};
 use super::step::{self, LOOK, Progress, Step};
 use super::{Ground, ground, say, say_vault, tidy};
 use crate::apply::ApplyError;
-use crate::backup::coverage::{self, PartPlan, Plan};
+use crate::backup::coverage::{self, Claim, PartPlan, Plan, Security};
 use crate::backup::jobs::{CONFIGURATION, DATA, DUMP, DatabaseJob, Mount, User, Volume, database};
-use crate::backup::set::{Manifest, Part, PartRecord};
+use crate::backup::set::{LeftOut, Manifest, Part, PartRecord};
 use crate::backup::work::{Class, Issue, Report, Task, Work};
 use crate::controller::Context;
 use crate::controller::error::ReconcileError;
@@ -20,8 +20,10 @@ use crate::request::app::Grant;
 use crate::request::backup::{
     Failures, Isolation, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
 };
+use crate::request::names::{MANAGED_BY, MANAGER};
 use crate::request::written;
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -58,8 +60,27 @@ async fn plan(ctx: &Context, ground: &Ground, grant: &Grant) -> Result<Option<(R
     };
     let Some(rendered) = rendered else { return Ok(None) };
     let claims = look::claims(&ctx.client, &ground.key.namespace()).await?;
-    let plan = coverage::plan(&rendered.objects, &rendered.template.backup, &claims, &exclude);
+    let claims: Vec<Claim> = claims.iter().map(claim).collect();
+    let quiesced = ctx.world().backups.living(&ground.key.namespace()).next().is_none();
+    let app = coverage::App { objects: &rendered.objects, claims: &claims, entry: &rendered.backup, exclusions: &exclude, quiesced };
+    let plan = coverage::plan(app);
     Ok(Some((rendered, plan)))
+}
+
+fn claim(claim: &PersistentVolumeClaim) -> Claim {
+    let labelled = claim.metadata.labels.as_ref().is_some_and(|labels| labels.get(MANAGED_BY).is_some_and(|by| by == MANAGER));
+    Claim {
+        name: claim.metadata.name.clone().unwrap_or_default(),
+        access_modes: claim.spec.as_ref().and_then(|spec| spec.access_modes.clone()).unwrap_or_default(),
+        phase: claim.status.as_ref().and_then(|status| status.phase.clone()).unwrap_or_default(),
+        labelled,
+    }
+}
+
+/// What the coverage leaves out, as a manifest lists it.
+fn left_out(plan: &Plan) -> Vec<LeftOut> {
+    let out = plan.coverage.iter().filter(|one| one.state == coverage::State::Excluded);
+    out.map(|one| LeftOut { volume: one.name.clone(), reason: one.reason.clone() }).collect()
 }
 
 async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Grant) -> Result<Next, ReconcileError> {
@@ -77,7 +98,7 @@ async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Gra
     let prepared = { ctx.world().backups.vaults.get(&ground.tenant_id).and_then(|v| v.status.as_ref()?.prepared.clone()) };
     let step = |name: String| StepRecord { name, ..StepRecord::default() };
     let first = prepared.is_none().then(|| step(PREPARE.into()));
-    let parts = plan.parts.iter().map(|part| step(part.part.to_string()));
+    let parts = plan.parts.iter().map(|part| step(part.part().to_string()));
     let mut steps: Vec<StepRecord> = first.into_iter().chain(parts).chain([step(COMMIT.into())]).collect();
     let now = Timestamp::now();
     step::begin_next(&mut steps, now);
@@ -90,7 +111,7 @@ async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Gra
         sentinel: hex::encode(sentinel),
         steps,
         coverage: plan.coverage.clone(),
-        left_out: plan.left_out(),
+        left_out: left_out(&plan),
         ..RunStatus::default()
     };
     write(ctx, run, &status).await?;
@@ -142,7 +163,7 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
             Step { orders: vec![(None, order(task))], mounts: vec![mount], files, ..base }
         }
         part => {
-            let Some(planned) = plan.parts.iter().find(|planned| planned.part.to_string() == part) else {
+            let Some(planned) = plan.parts.iter().find(|planned| planned.part().to_string() == part) else {
                 return fail(ctx, run, status, Class::Other, "the app changed while it was backed up; the next backup will hold what it has now").await;
             };
             let before = before(&ctx.world(), &ground.tenant_id, part);
@@ -222,51 +243,61 @@ fn part_step<'a>(
 ) -> Step<'a> {
     let space = ground.key.namespace();
     let node = |claim: &str| ctx.world().backups.node_of(&space, claim);
-    let task = |path: &str, may_be_empty: bool, facts: bool| {
-        order(Task::Part { part: planned.part.clone(), path: path.into(), exclude: Vec::new(), may_be_empty, before: before.clone(), facts })
+    let task = |path: &str, exclude: &[String], may_be_empty: bool, facts: bool| {
+        order(Task::Part { part: planned.part(), path: path.into(), exclude: exclude.to_vec(), may_be_empty, before: before.clone(), facts })
     };
-    match &planned.source {
-        coverage::Source::Volume { claim, user, may_be_empty } => Step {
-            user: *user,
-            node: node(claim),
-            mounts: vec![Mount { path: DATA.into(), volume: Volume::Claim(claim.clone()) }],
-            orders: vec![(None, task(DATA, *may_be_empty, false))],
+    match planned {
+        PartPlan::Volume(volume) => Step {
+            user: user(&volume.security),
+            node: node(&volume.claim),
+            mounts: vec![Mount { path: DATA.into(), volume: Volume::Claim(volume.claim.clone()) }],
+            orders: vec![(None, task(DATA, &volume.exclude, volume.may_be_empty, false))],
             ..step
         },
-        coverage::Source::Database { pod, container, service, volume } => {
-            let running = ctx.world().backups.living(&space).any(|(_, pod)| pod.claims.contains(volume));
-            let user = User::of(pod, Some(container));
+        PartPlan::Database(plan) => {
+            let pod = plan.template.get("spec").unwrap_or(&serde_json::Value::Null);
+            let container = container_of(pod, &plan.container);
+            let running = ctx.world().backups.living(&space).any(|(_, pod)| plan.volume.as_ref().is_none_or(|volume| pod.claims.contains(volume)));
             let mut environment = vec![("KOPNAMS_OUT", DUMP), ("KOPNAMS_SENTINEL", status.sentinel.as_str())];
             if running {
-                environment.push(("KOPNAMS_HOST", service));
+                environment.push(("KOPNAMS_HOST", &plan.service));
             }
             // A database that does not run is started on its own files, by nobody else meanwhile.
-            let files = (!running).then_some("files");
+            let files = plan.volume.as_ref().filter(|_| !running);
             let job = DatabaseJob {
                 pod,
                 container,
                 name: "dump",
                 argument: "dump",
                 environment: &environment,
-                files,
+                files: files.map(|_| "files"),
                 secrets: &[],
                 secrets_of: None,
             };
             let (dump, mut volumes) = database(&job);
-            if files.is_some() {
-                volumes.push(json!({"name": "files", "persistentVolumeClaim": {"claimName": volume}}));
-            }
+            volumes.extend(files.map(|volume| json!({"name": "files", "persistentVolumeClaim": {"claimName": volume}})));
             Step {
-                user,
-                node: node(volume),
+                user: User::of(pod, Some(container)),
+                node: files.and_then(|volume| node(volume)),
                 before: vec![dump],
                 runner_mounts: vec![json!({"name": "dump", "mountPath": DUMP})],
                 volumes,
-                orders: vec![(None, task(DUMP, false, true))],
+                orders: vec![(None, task(DUMP, &[], false, true))],
                 ..step
             }
         }
     }
+}
+
+/// As whom a part is read.
+fn user(security: &Security) -> User {
+    User { uid: security.uid, gid: security.gid.unwrap_or(security.uid), fs_group: security.fs_group }
+}
+
+/// A container of a pod by name.
+pub fn container_of<'a>(pod: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
+    let containers = pod.get("containers").and_then(serde_json::Value::as_array).into_iter().flatten();
+    containers.into_iter().find(|container| container.get("name").is_some_and(|of| of == name)).unwrap_or(&serde_json::Value::Null)
 }
 
 fn prepare(ground: &Ground) -> Task {
@@ -367,6 +398,7 @@ async fn fail(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, class:
             message: message.to_string(),
             at: Some(now.clone()),
             run: run.metadata.name.clone(),
+            set: None,
         };
         if !coverage.is_empty() {
             vault.coverage = coverage;

@@ -4,7 +4,7 @@ use super::keys::{self, Hand};
 use crate::apply::ApplyError;
 use crate::backup::jobs::{self, Job, Keys, User};
 use crate::backup::work::{Class, Report, Repository, Work};
-use crate::controller::Context;
+use crate::controller::{Context, Seen};
 use crate::controller::world::World;
 use crate::desired::{Kind, Owner};
 use crate::live::Health;
@@ -152,7 +152,7 @@ pub async fn advance(ctx: &Context, step: Step<'_>, target: &BackupTargetSpec, t
         Err(other) => return Err(other),
     }
     ctx.metrics.patched("job");
-    ctx.seen_secrets().insert((namespace.to_string(), name), (Vec::new(), None));
+    ctx.seen_secrets().insert((namespace.to_string(), name), Seen::default());
     ctx.world().index.observe(&made);
     Ok(Progress::Going)
 }

@@ -1,0 +1,315 @@
+//! A drill: a set is restored, compared with its manifest and loaded, somewhere else, and thrown away.
+//!
+//! Everything runs in kopnams-vault: neither the app's namespace nor its volumes are touched. What is restored lies on a
+//! volume that goes with the pod.
+
+use super::keys::{self, Hand};
+use super::run::container_of;
+use super::step::{self, LOOK, Progress, Step};
+use super::{Ground, ground, say, say_vault, tidy};
+use crate::apply::ApplyError;
+use crate::backup::coverage::{self, DatabasePlan, PartPlan};
+use crate::backup::jobs::{DATA, DUMP, DatabaseJob, FACTS, Mount, User, Volume, database};
+use crate::backup::retention::{self, Committed, Situation};
+use crate::backup::set::Part;
+use crate::backup::work::{Class, Report, Task, Work};
+use crate::controller::Context;
+use crate::controller::error::ReconcileError;
+use crate::controller::queue::Next;
+use crate::controller::world::World;
+use crate::desired::Owner;
+use crate::request::RestoreDrill;
+use crate::request::backup::{
+    BackupVaultStatus, Failures, Level, PhaseTime, Proven, RunFailure, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
+};
+use crate::request::written;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const READ: &str = "read";
+const FORGET: &str = "forget";
+const RESTORE: &str = "restore";
+const LOAD: &str = "load:";
+/// Day of the week on which room is given back: Sunday, when least is done.
+const PRUNED_ON: jiff::civil::Weekday = jiff::civil::Weekday::Sunday;
+
+/// Takes a drill one step further.
+pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
+    let Some(drill) = ({ ctx.world().backups.drills.get(name).cloned() }) else { return Ok(Next::Rest) };
+    let status = drill.status.clone().unwrap_or_default();
+    if status.phase.is_over() {
+        return tidy(ctx, name, &drill.spec.municipality, &drill.spec.app, &status).await;
+    }
+    let (ground, set) = {
+        let world = ctx.world();
+        (ground(&world, &drill.spec.tenant_id), set_of(&world, &drill))
+    };
+    let Some(ground) = ground else {
+        return fail(ctx, &drill, status, Class::Other, "the platform has no backups any more, or the target of this vault is gone").await;
+    };
+    let Some(set) = set else {
+        return fail(ctx, &drill, status, Class::Missing, "the set is not in the vault any more").await;
+    };
+    match status.phase {
+        RunPhase::Pending => begin(ctx, &drill, &set).await,
+        _ => go_on(ctx, &drill, status, &ground, &set).await,
+    }
+}
+
+fn set_of(world: &World, drill: &RestoreDrill) -> Option<SetRecord> {
+    let vault = world.backups.vaults.get(&drill.spec.tenant_id)?;
+    vault.status.as_ref()?.sets.iter().find(|set| set.name == drill.spec.set).cloned()
+}
+
+async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, set: &SetRecord) -> Result<Next, ReconcileError> {
+    let name = drill.metadata.name.clone().unwrap_or_default();
+    if !super::admitted(&ctx.world(), &name, Timestamp::now()) {
+        return Ok(Next::After(LOOK));
+    }
+    let names: Vec<String> = match drill.spec.level {
+        Level::Check | Level::Read => vec![FORGET.into(), READ.into()],
+        Level::Restore => vec![RESTORE.into()],
+        Level::Load | Level::Start => {
+            let databases = set.parts.keys().filter_map(|part| part.strip_prefix("database:"));
+            std::iter::once(RESTORE.to_string()).chain(databases.map(|name| format!("{LOAD}{name}"))).collect()
+        }
+    };
+    let mut steps: Vec<StepRecord> = names.into_iter().map(|name| StepRecord { name, ..StepRecord::default() }).collect();
+    let now = Timestamp::now();
+    step::begin_next(&mut steps, now);
+    let status = RunStatus {
+        phase: RunPhase::Running,
+        message: "the drill has begun".into(),
+        began: Some(written(now)),
+        steps,
+        ..RunStatus::default()
+    };
+    write(ctx, drill, &status).await?;
+    Ok(Next::After(std::time::Duration::ZERO))
+}
+
+async fn go_on(ctx: &Context, drill: &Arc<RestoreDrill>, mut status: RunStatus, ground: &Ground, set: &SetRecord) -> Result<Next, ReconcileError> {
+    let name = drill.metadata.name.clone().unwrap_or_default();
+    let Some((number, _)) = step::begin_next(&mut status.steps, Timestamp::now()) else {
+        return fail(ctx, drill, status, Class::Other, "the drill has no steps").await;
+    };
+    let step_name = status.steps[number].name.clone();
+    let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
+    let repository = step::repository(&ground.target.spec, &ground.key.municipality, &ground.tenant_id);
+    let order = |task| Work { repository: repository.clone(), tenant: ground.tenant_id.clone(), run: name.clone(), task };
+    let owner =
+        Owner { namespace: VAULT_NAMESPACE, municipality: &ground.key.municipality, app: Some(&ground.key.app), tenant_id: &ground.tenant_id };
+    let base = Step {
+        run: &name,
+        number,
+        owner,
+        image: &ground.settings.image,
+        user: User::default(),
+        node: None,
+        mounts: Vec::new(),
+        runner_mounts: Vec::new(),
+        before: Vec::new(),
+        volumes: Vec::new(),
+        orders: Vec::new(),
+        hand: Hand::Maintainer,
+        files: Vec::new(),
+    };
+    let room = || Volume::Scratch(ground.grant.as_ref().map_or_else(|| "10Gi".into(), |grant| grant.size.storage.0.clone()));
+    let manifest = set.manifest.clone();
+    let wanted = if step_name == FORGET {
+        let goes = { forgotten(&ctx.world(), ground, Timestamp::now()) };
+        let sunday = Timestamp::now().to_zoned(super::vault::zone()).weekday() == PRUNED_ON;
+        let snapshots: Vec<String> = goes.iter().flat_map(|set| set.snapshots.iter().cloned().chain([set.manifest.clone()])).collect();
+        if snapshots.is_empty() && !sunday {
+            return ended(ctx, drill, status, ground, set, number, &Report::default()).await;
+        }
+        Step { orders: vec![(None, order(Task::Forget { snapshots, prune: sunday }))], ..base }
+    } else if step_name == READ {
+        let read = drill.spec.slice.filter(|_| drill.spec.level >= Level::Read).map(|slice| (slice, 28));
+        Step { orders: vec![(None, order(Task::Check { read }))], ..base }
+    } else if step_name == RESTORE {
+        let task = Task::Restore { manifest, parts: Vec::new(), into: Some(DATA.into()), replace: false };
+        Step { orders: vec![(None, order(task))], mounts: vec![Mount { path: DATA.into(), volume: room() }], ..base }
+    } else {
+        let database_name = step_name.trim_start_matches(LOAD).to_string();
+        let Some((plan, secrets)) = ({ database_of(&ctx.world(), ground, &database_name) }) else {
+            let why = format!("the app has no database `{database_name}` any more, so nobody knows how its dump is loaded");
+            return fail(ctx, drill, status, Class::Database, &why).await;
+        };
+        let files = keys::copied(ctx, &ground.tenant_id).await?;
+        let files = files.into_iter().map(|(key, value)| (key, value.0)).collect();
+        let job = step::job_name(&name, number);
+        let parts = (Part::Database(database_name.clone()), DUMP.into());
+        let fetch = Task::Restore { manifest: manifest.clone(), parts: vec![parts], into: None, replace: false };
+        let compare = Task::Compare { manifest, part: Part::Database(database_name), facts: FACTS.into() };
+        let pod = plan.template.get("spec").unwrap_or(&Value::Null);
+        let container = container_of(pod, &plan.container);
+        let load = DatabaseJob {
+            pod,
+            container,
+            name: "load",
+            argument: "load",
+            environment: &[("KOPNAMS_IN", DUMP), ("KOPNAMS_FACTS", FACTS)],
+            files: Some("files"),
+            secrets: &secrets,
+            secrets_of: Some(&job),
+        };
+        let (load, mut volumes) = database(&load);
+        volumes.push(room().render("files", &job));
+        let dump = json!({"name": "dump", "mountPath": DUMP});
+        let fetcher = crate::backup::jobs::runner("fetch", &ground.settings.image, Some("fetch"), std::slice::from_ref(&dump));
+        Step {
+            user: User::of(pod, Some(container)),
+            before: vec![fetcher, load],
+            volumes,
+            runner_mounts: vec![json!({"name": "facts", "mountPath": "/kopnams/facts", "readOnly": true})],
+            orders: vec![(None, order(compare)), (Some("fetch"), order(fetch))],
+            files,
+            ..base
+        }
+    };
+    match step::advance(ctx, wanted, &ground.target.spec, &ground.tenant_id, began).await? {
+        Progress::Going => Ok(Next::After(LOOK)),
+        Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
+    }
+}
+
+/// How a database of an app is loaded: a copy of its own pod, and the secrets that this needs.
+#[must_use]
+pub fn database_of(world: &World, ground: &Ground, name: &str) -> Option<(DatabasePlan, Vec<(String, Vec<String>)>)> {
+    let rendered = world.register.render(&ground.key, ground.grant.as_ref()?)?;
+    let app = coverage::App { objects: &rendered.objects, claims: &[], entry: &rendered.backup, exclusions: &[], quiesced: true };
+    let plan = coverage::plan(app).parts.into_iter().find_map(|part| match part {
+        PartPlan::Database(plan) if plan.name == name => Some(*plan),
+        _ => None,
+    })?;
+    let secrets = rendered.template.secrets.iter().map(|secret| (secret.name.clone(), secret.keys.keys().cloned().collect()));
+    Some((plan, secrets.collect()))
+}
+
+/// The sets that retention lets go now.
+fn forgotten(world: &World, ground: &Ground, now: Timestamp) -> Vec<SetRecord> {
+    let Some(vault) = world.backups.vaults.get(&ground.tenant_id) else { return Vec::new() };
+    let sets = vault.status.as_ref().map(|status| status.sets.as_slice()).unwrap_or_default();
+    let verdict = verdict(ground, sets, vault.spec.legal_hold, now);
+    sets.iter().filter(|set| verdict.goes.iter().any(|gone| gone.id == set.name)).cloned().collect()
+}
+
+/// What retention says of the sets of a vault.
+#[must_use]
+pub fn verdict(ground: &Ground, sets: &[SetRecord], legal_hold: bool, now: Timestamp) -> retention::Verdict {
+    let committed = |set: &SetRecord| {
+        Some(Committed { id: set.name.clone(), recovery_point: set.recovery_point.parse().ok()?, verified: set.verified })
+    };
+    let sets: Vec<Committed> = sets.iter().filter_map(committed).collect();
+    let zone = super::vault::zone();
+    retention::decide(&ground.profile.retention, &sets, Situation { legal_hold, acknowledged: false, now, zone: &zone })
+}
+
+async fn ended(
+    ctx: &Context,
+    drill: &Arc<RestoreDrill>,
+    mut status: RunStatus,
+    ground: &Ground,
+    set: &SetRecord,
+    number: usize,
+    report: &Report,
+) -> Result<Next, ReconcileError> {
+    let name = drill.metadata.name.clone().unwrap_or_default();
+    let step_name = status.steps[number].name.clone();
+    if let Some(class) = report.failure {
+        return fail(ctx, drill, status, class, &format!("{step_name}: {}", report.message)).await;
+    }
+    step::record(&mut status.steps[number], report);
+    if step_name == FORGET {
+        let goes: Vec<String> = { forgotten(&ctx.world(), ground, Timestamp::now()) }.into_iter().map(|set| set.name).collect();
+        say_vault(ctx, &ground.tenant_id, |vault| {
+            vault.sets.retain(|set| !goes.contains(&set.name));
+            vault.tidied = Some(written(Timestamp::now()));
+        })
+        .await?;
+    }
+    if step::begin_next(&mut status.steps, Timestamp::now()).is_none() {
+        let now = Timestamp::now();
+        status.phase = RunPhase::Succeeded;
+        status.ended = Some(written(now));
+        status.message = if drill.spec.level >= Level::Restore {
+            "the set was restored and is as its manifest says".into()
+        } else {
+            "the repository is sound".into()
+        };
+        let proof = proven(drill, &status, set, now);
+        let level = drill.spec.level;
+        say_vault(ctx, &ground.tenant_id, |vault| passed(vault, level, &set.name, proof)).await?;
+    }
+    write(ctx, drill, &status).await?;
+    step::clear(ctx, VAULT_NAMESPACE, &name, number).await?;
+    Ok(Next::After(std::time::Duration::ZERO))
+}
+
+fn proven(drill: &RestoreDrill, status: &RunStatus, set: &SetRecord, now: Timestamp) -> Proven {
+    let phases = status.steps.iter().map(|step| {
+        let ended = status.steps.iter().filter_map(|other| other.began.as_deref()).find(|began| Some(*began) > step.began.as_deref());
+        let end = ended.and_then(|time| time.parse().ok()).unwrap_or(now);
+        let began = step.began.as_deref().and_then(|time| time.parse::<Timestamp>().ok()).unwrap_or(end);
+        PhaseTime { name: step.name.clone(), milliseconds: u64::try_from(end.duration_since(began).as_millis()).unwrap_or_default() }
+    });
+    Proven {
+        set: set.name.clone(),
+        recovery_point: set.recovery_point.clone(),
+        at: written(now),
+        level: Some(drill.spec.level),
+        phases: phases.collect(),
+        evidence: String::new(),
+    }
+}
+
+fn passed(vault: &mut BackupVaultStatus, level: Level, set: &str, proof: Proven) {
+    vault.drill_failures = Failures::default();
+    if level < Level::Restore {
+        return;
+    }
+    if let Some(known) = vault.sets.iter_mut().find(|known| known.name == set) {
+        known.verified = true;
+    }
+    vault.proven = Some(proof);
+}
+
+async fn write(ctx: &Context, drill: &RestoreDrill, status: &RunStatus) -> Result<(), ApplyError> {
+    let written = say(ctx, drill, status).await?;
+    crate::controller::intake::change(ctx, |world| world.set_drill(written));
+    Ok(())
+}
+
+async fn fail(ctx: &Context, drill: &Arc<RestoreDrill>, mut status: RunStatus, class: Class, message: &str) -> Result<Next, ReconcileError> {
+    let now = written(Timestamp::now());
+    let name = drill.metadata.name.clone();
+    // A target that is away proves nothing about what it holds.
+    if !class.is_the_targets() {
+        say_vault(ctx, &drill.spec.tenant_id, |vault| {
+            let counted = vault.drill_failures.run == name;
+            vault.drill_failures = Failures {
+                count: vault.drill_failures.count + u32::from(!counted),
+                class: Some(class),
+                message: message.to_string(),
+                at: Some(now.clone()),
+                run: name.clone(),
+                set: Some(drill.spec.set.clone()),
+            };
+        })
+        .await?;
+    }
+    status.phase = RunPhase::Failed;
+    status.message = message.to_string();
+    status.ended = Some(now);
+    status.failure = Some(RunFailure { class, message: message.to_string() });
+    write(ctx, drill, &status).await?;
+    if class.is_the_targets() {
+        let target = { ctx.world().backups.vaults.get(&drill.spec.tenant_id).map(|vault| vault.spec.target.clone()) };
+        if let Some(target) = target {
+            super::target::failed(ctx, &target).await?;
+        }
+    }
+    Ok(Next::After(std::time::Duration::ZERO))
+}

@@ -1,0 +1,468 @@
+//! A restore: a set before it, a pause, every volume and database filled and compared, and the app again. What cannot be
+//! filled is put back as it was; an app never starts on data that is half of one set and half of another.
+
+use super::drill::database_of;
+use super::keys::Hand;
+use super::run::container_of;
+use super::step::{self, LOOK, Progress, Step};
+use super::vault::{make_run, meta};
+use super::{Ground, ground, say, say_vault, tidy};
+use crate::apply::ApplyError;
+use crate::backup::coverage::{self, PartPlan, VolumePlan};
+use crate::backup::jobs::{DATA, DUMP, DatabaseJob, FACTS, Mount, User, Volume, database, runner};
+use crate::backup::schedule::Slot;
+use crate::backup::set::Part;
+use crate::backup::work::{Class, Report, Task, Work};
+use crate::controller::Context;
+use crate::controller::error::ReconcileError;
+use crate::controller::queue::Next;
+use crate::controller::world::World;
+use crate::desired::Owner;
+use crate::policy::AppKey;
+use crate::request::RestoreRun;
+use crate::request::backup::{RestoreRunSpec, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
+use crate::request::names::MANAGER;
+use crate::request::written;
+use jiff::Timestamp;
+use kube::Api;
+use kube::api::PostParams;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// Steps that are no parts.
+const BACKUP: &str = "backup";
+const PAUSE: &str = "pause";
+const START: &str = "start";
+/// Before the name of a part: it is put back as it was.
+const BACK: &str = "back:";
+
+/// Asks for the restore that a new app is to be filled by, unless that was done.
+pub async fn ensure_filled(ctx: &Context, key: &AppKey, tenant_id: &str) -> Result<(), ApplyError> {
+    let wanted = {
+        let world = ctx.world();
+        let Some(from) = world.apps.get(key).and_then(|record| record.object.spec.restore_from.clone()) else { return Ok(()) };
+        let filled = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.filled.is_some());
+        if filled || world.backups.restoring(key).is_some() || world.backups.restores.contains_key(&fill_name(tenant_id)) {
+            return Ok(());
+        }
+        from
+    };
+    let spec = RestoreRunSpec {
+        municipality: key.municipality.clone(),
+        app: key.app.clone(),
+        from: Some(wanted.app),
+        set: wanted.set,
+        before: wanted.before,
+        fresh: true,
+    };
+    let run = RestoreRun { metadata: meta(&fill_name(tenant_id), key, tenant_id, Some(VAULT_NAMESPACE)), spec, status: None };
+    let api: Api<RestoreRun> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    match ctx.writer.gate().pass(api.create(&params, &run)).await {
+        Ok(made) => {
+            ctx.metrics.patched("restore");
+            crate::controller::intake::change(ctx, |world| world.set_restore(made));
+            Ok(())
+        }
+        Err(ApplyError::Conflict) => Ok(()),
+        Err(other) => Err(other),
+    }
+}
+
+fn fill_name(tenant_id: &str) -> String {
+    format!("{tenant_id}-r0")
+}
+
+/// Takes a restore one step further.
+pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
+    let Some(run) = ({ ctx.world().backups.restores.get(name).cloned() }) else { return Ok(Next::Rest) };
+    let status = run.status.clone().unwrap_or_default();
+    if status.phase.is_over() {
+        return tidy(ctx, name, &run.spec.municipality, &run.spec.app, &status).await;
+    }
+    let key = AppKey::new(&run.spec.municipality, &run.spec.app);
+    let facts = { facts(&ctx.world(), &run, &key) };
+    let (own, source, set) = match facts {
+        Ok(facts) => facts,
+        Err(Trouble::Wait(message)) => return wait(ctx, &run, status, &message).await,
+        Err(Trouble::Never(class, message)) => return fail(ctx, &run, status, class, &message).await,
+    };
+    match status.phase {
+        RunPhase::Pending => begin(ctx, &run, status, &own, &set).await,
+        _ => go_on(ctx, &run, status, &own, &source, &set).await,
+    }
+}
+
+enum Trouble {
+    Wait(String),
+    Never(Class, String),
+}
+
+/// The app that is filled, the vault that it is filled from, and the set.
+fn facts(world: &World, run: &RestoreRun, key: &AppKey) -> Result<(Ground, Ground, SetRecord), Trouble> {
+    let tenant_id = world.tenant_of(key).ok_or_else(|| Trouble::Wait(format!("waiting until the app {key} is there")))?;
+    let own = ground(world, &tenant_id).ok_or_else(|| Trouble::Wait("waiting for the app's own vault".into()))?;
+    if own.grant.is_none() {
+        return Err(Trouble::Wait(format!("waiting until the app {key} is admitted")));
+    }
+    let from = run.spec.from.as_deref().unwrap_or(&run.spec.app);
+    // Only vaults of the same municipality are looked at, so another one's set is not found.
+    let sets = world.backups.vaults_of(&key.municipality, from).flat_map(|(id, vault)| {
+        vault.status.iter().flat_map(|status| status.sets.iter()).map(move |set| (id.clone(), set.clone()))
+    });
+    let mut sets: Vec<(String, SetRecord)> = sets.collect();
+    sets.sort_by(|a, b| a.1.recovery_point.cmp(&b.1.recovery_point));
+    let wanted = if let Some(name) = &run.spec.set {
+        sets.into_iter().find(|(_, set)| set.name == *name).ok_or_else(|| {
+            format!("no vault of {}/{from} has a set `{name}`; `kopnams backups` lists those that there are", key.municipality)
+        })
+    } else {
+        let before: Timestamp = run.spec.before.as_deref().unwrap_or_default().parse().map_err(|_| {
+            Trouble::Never(Class::Order, "`before` is no time; write for example 2026-01-31T12:00:00Z".into())
+        })?;
+        let older = |set: &SetRecord| set.recovery_point.parse::<Timestamp>().is_ok_and(|at| at <= before);
+        // None is an error: the newest is never taken instead.
+        let found = sets.into_iter().filter(|(_, set)| older(set)).next_back();
+        found.ok_or_else(|| format!("{}/{from} has no set from before {}; nothing else is taken instead", key.municipality, written(before)))
+    };
+    let (source_id, set) = wanted.map_err(|message| Trouble::Never(Class::Missing, message))?;
+    let mut source = ground(world, &source_id).ok_or_else(|| Trouble::Never(Class::Other, "the target of that set is gone".into()))?;
+    if source_id != own.tenant_id {
+        source.grant = None;
+    }
+    Ok((own, source, set))
+}
+
+async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own: &Ground, set: &SetRecord) -> Result<Next, ReconcileError> {
+    let parts = set.parts.keys().cloned();
+    let before = (!run.spec.fresh).then(|| BACKUP.to_string());
+    let names = before.into_iter().chain([PAUSE.to_string()]).chain(parts).chain([START.to_string()]);
+    status.steps = names.map(|name| StepRecord { name, ..StepRecord::default() }).collect();
+    let problem = {
+        let world = ctx.world();
+        let missing = |part: &String| plan_of(&world, own, part).is_none();
+        set.parts.keys().find(|part| missing(part)).cloned()
+    };
+    if let Some(part) = problem {
+        let message = format!("the set has {part} and the app has no place for it; ask for the same system in the version that the set was made of");
+        return fail(ctx, run, status, Class::Missing, &message).await;
+    }
+    let now = Timestamp::now();
+    step::begin_next(&mut status.steps, now);
+    status.phase = RunPhase::Running;
+    status.began = Some(written(now));
+    status.message = format!("restoring the set {} of {}", set.name, set.recovery_point);
+    write(ctx, run, &status).await?;
+    Ok(Next::After(std::time::Duration::ZERO))
+}
+
+/// How a part of an app is filled.
+fn plan_of(world: &World, own: &Ground, part: &str) -> Option<PartPlan> {
+    let rendered = world.register.render(&own.key, own.grant.as_ref()?)?;
+    let claims: Vec<coverage::Claim> = coverage::expected(&rendered.objects)
+        .into_iter()
+        .map(|name| coverage::Claim { name, access_modes: Vec::new(), phase: "Bound".into(), labelled: true })
+        .collect();
+    let app = coverage::App { objects: &rendered.objects, claims: &claims, entry: &rendered.backup, exclusions: &[], quiesced: true };
+    coverage::plan(app).parts.into_iter().find(|planned| planned.part().to_string() == part)
+}
+
+async fn go_on(
+    ctx: &Context,
+    run: &Arc<RestoreRun>,
+    mut status: RunStatus,
+    own: &Ground,
+    source: &Ground,
+    set: &SetRecord,
+) -> Result<Next, ReconcileError> {
+    let space = own.key.namespace();
+    let Some((number, fresh)) = step::begin_next(&mut status.steps, Timestamp::now()) else {
+        return fail(ctx, run, status, Class::Other, "the restore has no steps").await;
+    };
+    if fresh {
+        write(ctx, run, &status).await?;
+        return Ok(Next::After(std::time::Duration::ZERO));
+    }
+    let name = status.steps[number].name.clone();
+    match name.as_str() {
+        BACKUP => before(ctx, run, status, own, number).await,
+        PAUSE => {
+            // Nothing of the app may run while its data is written over.
+            if ctx.world().backups.living(&space).next().is_some() {
+                return wait(ctx, run, status, "waiting until the app has stopped").await;
+            }
+            // The claims may still be on their way, of an app that is new.
+            done(ctx, run, status, own, number, &Report::default()).await
+        }
+        START => {
+            let name = run.metadata.name.clone().unwrap_or_default();
+            let left = { (0..status.steps.len()).any(|number| step::is_there(&ctx.world(), &space, &name, number)) };
+            if left {
+                for number in 0..status.steps.len() {
+                    step::clear(ctx, &space, &name, number).await?;
+                }
+                return Ok(Next::After(std::time::Duration::from_secs(1)));
+            }
+            finish(ctx, run, status, own, set, number).await
+        }
+        part => {
+            let back = part.strip_prefix(BACK);
+            let (ground, from) = match back {
+                Some(_) => {
+                    let made = set_before(&ctx.world(), &status, own);
+                    let Some(made) = made else {
+                        return wait(ctx, run, status, "the set from before the restore is not in the vault; a platform admin must look at it").await;
+                    };
+                    (own, made)
+                }
+                None => (source, set.clone()),
+            };
+            fill(ctx, run, status, own, ground, &from, number, back.unwrap_or(part)).await
+        }
+    }
+}
+
+/// The set that was made before the data was written over.
+fn set_before(world: &World, status: &RunStatus, own: &Ground) -> Option<SetRecord> {
+    let name = status.steps.iter().find(|step| step.name == BACKUP)?.snapshot.clone()?;
+    world.backups.vaults.get(&own.tenant_id)?.status.as_ref()?.sets.iter().find(|set| set.name == name).cloned()
+}
+
+/// Makes a set of what is there now, so that a restore can be undone.
+async fn before(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own: &Ground, number: usize) -> Result<Next, ReconcileError> {
+    let Some(name) = status.steps[number].snapshot.clone() else {
+        let slot = Slot::at(Timestamp::now());
+        let name = make_run(ctx, own, &slot, RunKind::BeforeRestore).await?;
+        status.steps[number].snapshot = Some(name);
+        status.message = "making a set of what is there now".into();
+        write(ctx, run, &status).await?;
+        return Ok(Next::After(std::time::Duration::ZERO));
+    };
+    let made = { ctx.world().backups.runs.get(&name).and_then(|run| run.status.clone()).unwrap_or_default() };
+    match made.phase {
+        RunPhase::Succeeded => {
+            let report = Report { snapshot: Some(name), ..Report::default() };
+            done(ctx, run, status, own, number, &report).await
+        }
+        RunPhase::Failed => {
+            let why = format!("no set could be made of what is there now, so nothing was touched: {}", made.message);
+            fail(ctx, run, status, made.failure.map_or(Class::Other, |failure| failure.class), &why).await
+        }
+        _ => Ok(Next::After(std::time::Duration::from_secs(2))),
+    }
+}
+
+/// Fills one volume or database, and compares.
+#[expect(clippy::too_many_arguments, reason = "a step needs what it fills, from where, and where it stands")]
+async fn fill(
+    ctx: &Context,
+    run: &Arc<RestoreRun>,
+    status: RunStatus,
+    own: &Ground,
+    source: &Ground,
+    set: &SetRecord,
+    number: usize,
+    part: &str,
+) -> Result<Next, ReconcileError> {
+    let run_name = run.metadata.name.clone().unwrap_or_default();
+    let space = own.key.namespace();
+    // Whatever came between: while something of the app runs, nothing is written.
+    if ctx.world().backups.living(&space).next().is_some() {
+        return wait(ctx, run, status, "waiting until the app has stopped").await;
+    }
+    let Some(plan) = ({ plan_of(&ctx.world(), own, part) }) else {
+        return undo(ctx, run, status, own, number, Class::Missing, "the app has no place for it any more").await;
+    };
+    let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
+    let repository = step::repository(&source.target.spec, &source.key.municipality, &source.tenant_id);
+    let order = |task| Work { repository: repository.clone(), tenant: source.tenant_id.clone(), run: run_name.clone(), task };
+    let owner = Owner { namespace: &space, municipality: &own.key.municipality, app: Some(&own.key.app), tenant_id: &own.tenant_id };
+    let base = Step {
+        run: &run_name,
+        number,
+        owner,
+        image: &own.settings.image,
+        user: User::default(),
+        node: None,
+        mounts: Vec::new(),
+        runner_mounts: Vec::new(),
+        before: Vec::new(),
+        volumes: Vec::new(),
+        orders: Vec::new(),
+        hand: Hand::Writer,
+        files: Vec::new(),
+    };
+    let manifest = set.manifest.clone();
+    let wanted = match &plan {
+        PartPlan::Volume(VolumePlan { claim, security, .. }) => {
+            let task = Task::Restore { manifest, parts: vec![(Part::Volume(claim.clone()), DATA.into())], into: None, replace: true };
+            Step {
+                user: User { uid: security.uid, gid: security.gid.unwrap_or(security.uid), fs_group: security.fs_group },
+                mounts: vec![Mount { path: DATA.into(), volume: Volume::Filled(claim.clone()) }],
+                orders: vec![(None, order(task))],
+                ..base
+            }
+        }
+        PartPlan::Database(plan) => {
+            let part = Part::Database(plan.name.clone());
+            let Some(volume) = plan.volume.clone() else {
+                return undo(ctx, run, status, own, number, Class::Database, "the database has no volume to be loaded into").await;
+            };
+            let secrets = { database_of(&ctx.world(), own, &plan.name) }.map(|(_, secrets)| secrets).unwrap_or_default();
+            let pod = plan.template.get("spec").unwrap_or(&Value::Null);
+            let container = container_of(pod, &plan.container);
+            let fetch = Task::Restore { manifest: manifest.clone(), parts: vec![(part.clone(), DUMP.into())], into: None, replace: false };
+            let compare = Task::Compare { manifest, part, facts: FACTS.into() };
+            let load = DatabaseJob {
+                pod,
+                container,
+                name: "load",
+                argument: "load",
+                environment: &[("KOPNAMS_IN", DUMP), ("KOPNAMS_FACTS", FACTS)],
+                files: Some("files"),
+                secrets: &secrets,
+                secrets_of: None,
+            };
+            let (load, mut volumes) = database(&load);
+            volumes.push(json!({"name": "files", "persistentVolumeClaim": {"claimName": volume}}));
+            let image = &own.settings.image;
+            let dump = json!({"name": "dump", "mountPath": DUMP});
+            let files = json!({"name": "files", "mountPath": DATA});
+            let fetcher = runner("fetch", image, Some("fetch"), std::slice::from_ref(&dump));
+            // What the database had is cleared away only when the dump is here and whole.
+            let clear = runner("clear", image, Some("clear"), std::slice::from_ref(&files));
+            Step {
+                user: User::of(pod, Some(container)),
+                before: vec![fetcher, clear, load],
+                volumes,
+                runner_mounts: vec![json!({"name": "facts", "mountPath": "/kopnams/facts", "readOnly": true})],
+                orders: vec![
+                    (None, order(compare)),
+                    (Some("fetch"), order(fetch)),
+                    (Some("clear"), order(Task::Clear { path: DATA.into() })),
+                ],
+                ..base
+            }
+        }
+    };
+    match step::advance(ctx, wanted, &source.target.spec, &source.tenant_id, began).await? {
+        Progress::Going => Ok(Next::After(LOOK)),
+        Progress::Ended(report) => match report.failure {
+            None => done(ctx, run, status, own, number, &report).await,
+            Some(class) => undo(ctx, run, status, own, number, class, &report.message).await,
+        },
+    }
+}
+
+/// A part could not be filled: what was there before is put back, if there was anything.
+async fn undo(
+    ctx: &Context,
+    run: &Arc<RestoreRun>,
+    mut status: RunStatus,
+    own: &Ground,
+    number: usize,
+    class: Class,
+    message: &str,
+) -> Result<Next, ReconcileError> {
+    let name = run.metadata.name.clone().unwrap_or_default();
+    let space = own.key.namespace();
+    let part = status.steps[number].name.clone();
+    if part.starts_with(BACK) {
+        // Tried again: the app stays stopped as long as its data is neither the one nor the other.
+        status.message = format!("what was there before could not be put back ({part}: {message}); the app stays stopped and this is tried again");
+        status.steps[number].began = Some(written(Timestamp::now()));
+        write(ctx, run, &status).await?;
+        step::clear(ctx, &space, &name, number).await?;
+        return Ok(Next::After(std::time::Duration::from_mins(1)));
+    }
+    let failure = RunFailure { class, message: format!("{part}: {message}") };
+    let made = { set_before(&ctx.world(), &status, own) };
+    let Some(made) = made else {
+        // A new app had nothing before: it never starts, and its request says why.
+        step::clear(ctx, &space, &name, number).await?;
+        return fail(ctx, run, status, class, &failure.message).await;
+    };
+    status.failure = Some(failure);
+    status.message = format!("{part} could not be restored ({message}); what was there before is put back");
+    let start = status.steps.iter().position(|step| step.name == START).unwrap_or(status.steps.len());
+    let back = made.parts.keys().map(|part| StepRecord { name: format!("{BACK}{part}"), ..StepRecord::default() });
+    status.steps.splice(start..start, back);
+    for step in &mut status.steps[..start] {
+        step.done = true;
+    }
+    write(ctx, run, &status).await?;
+    step::clear(ctx, &space, &name, number).await?;
+    Ok(Next::After(std::time::Duration::ZERO))
+}
+
+async fn done(
+    ctx: &Context,
+    run: &Arc<RestoreRun>,
+    mut status: RunStatus,
+    own: &Ground,
+    number: usize,
+    report: &Report,
+) -> Result<Next, ReconcileError> {
+    let name = run.metadata.name.clone().unwrap_or_default();
+    step::record(&mut status.steps[number], report);
+    step::begin_next(&mut status.steps, Timestamp::now());
+    if status.failure.is_none() {
+        status.message = format!("{} of {} steps are done", status.steps.iter().filter(|step| step.done).count(), status.steps.len());
+    }
+    write(ctx, run, &status).await?;
+    step::clear(ctx, &own.key.namespace(), &name, number).await?;
+    Ok(Next::After(std::time::Duration::ZERO))
+}
+
+/// The app may run again.
+async fn finish(
+    ctx: &Context,
+    run: &Arc<RestoreRun>,
+    mut status: RunStatus,
+    own: &Ground,
+    set: &SetRecord,
+    number: usize,
+) -> Result<Next, ReconcileError> {
+    let failed = status.failure.clone();
+    if failed.is_none() && run.spec.fresh {
+        say_vault(ctx, &own.tenant_id, |vault| vault.filled = Some(set.name.clone())).await?;
+    }
+    step::record(&mut status.steps[number], &Report::default());
+    status.ended = Some(written(Timestamp::now()));
+    match failed {
+        Some(failure) => {
+            status.phase = RunPhase::Failed;
+            status.message = format!("the restore failed and what was there before was put back: {}", failure.message);
+        }
+        None => {
+            status.phase = RunPhase::Succeeded;
+            status.message = format!("restored the set {} of {}", set.name, set.recovery_point);
+        }
+    }
+    write(ctx, run, &status).await?;
+    Ok(Next::Rest)
+}
+
+async fn write(ctx: &Context, run: &RestoreRun, status: &RunStatus) -> Result<(), ApplyError> {
+    if run.status.as_ref() == Some(status) {
+        return Ok(());
+    }
+    let written = say(ctx, run, status).await?;
+    crate::controller::intake::change(ctx, |world| world.set_restore(written));
+    Ok(())
+}
+
+async fn wait(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, message: &str) -> Result<Next, ReconcileError> {
+    status.message = message.to_string();
+    write(ctx, run, &status).await?;
+    Ok(Next::After(std::time::Duration::from_secs(5)))
+}
+
+async fn fail(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, class: Class, message: &str) -> Result<Next, ReconcileError> {
+    status.phase = RunPhase::Failed;
+    status.message = message.to_string();
+    status.ended = Some(written(Timestamp::now()));
+    status.failure = Some(RunFailure { class, message: message.to_string() });
+    write(ctx, run, &status).await?;
+    Ok(Next::Rest)
+}

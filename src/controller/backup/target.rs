@@ -1,0 +1,115 @@
+//! Targets: whether they answer, and what they do not protect from.
+
+use super::super::intake;
+use crate::apply::ApplyError;
+use crate::backup::breaker::{Breaker, State};
+use crate::backup::runner::probe;
+use crate::controller::Context;
+use crate::desired::{Owner, network};
+use crate::controller::error::ReconcileError;
+use crate::controller::queue::Next;
+use crate::controller::unclaimed::pause_until;
+use crate::request::BackupTarget;
+use crate::request::backup::{BackupTargetStatus, Isolation, VAULT_NAMESPACE};
+use crate::request::written;
+use crate::status::conditions::{Verdict, merge};
+use crate::status::patch_status;
+use jiff::Timestamp;
+use kube::Api;
+use std::sync::Arc;
+
+/// Looks at a target: asks it whether it answers if that is in doubt, and says so.
+pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
+    let Some(target) = ({ ctx.world().backups.targets.get(name).cloned() }) else { return Ok(Next::Rest) };
+    let now = Timestamp::now();
+    let mut breaker = target.status.as_ref().map(|status| status.breaker.clone()).unwrap_or_default();
+    let mut why = None;
+    // A target that nothing is known of is asked once, so that a wrong address shows before the first night.
+    if breaker.wants_probe(now) || (breaker.last_good.is_none() && breaker.last_failure.is_none()) {
+        breaker = match probe::answers(&target.spec.endpoint, target.spec.ca_bundle.as_deref()).await {
+            Ok(()) => breaker.good(Timestamp::now()),
+            Err(message) => {
+                why = Some(message);
+                breaker.probe_failed(Timestamp::now())
+            }
+        };
+    }
+    write(ctx, &target, breaker.clone(), why).await?;
+    open_workshop(ctx, &target).await?;
+    Ok(breaker.probe_at().map_or(Next::Rest, |at| Next::After(pause_until(at).max(std::time::Duration::from_secs(1)))))
+}
+
+/// Lets the work in kopnams-vault connect to the target, and to nothing else.
+async fn open_workshop(ctx: &Context, target: &BackupTarget) -> Result<(), ApplyError> {
+    let owner = Owner { namespace: VAULT_NAMESPACE, municipality: "", app: None, tenant_id: "" };
+    let settings = { std::sync::Arc::clone(ctx.world().register.settings()) };
+    let name = target.metadata.name.clone().unwrap_or_default();
+    for mut policy in network::of_workshop(owner, &name, &target.spec.egress, &settings) {
+        policy.write_intent();
+        let same = { ctx.world().index.view(VAULT_NAMESPACE).get(policy.kind(), policy.name()).is_some_and(|live| live.intact && live.content == policy.content()) };
+        if !same {
+            let made = ctx.writer.create(&policy).await?;
+            ctx.metrics.patched("workshop");
+            ctx.world().index.observe(&made);
+        }
+    }
+    Ok(())
+}
+
+/// A run failed because of its target.
+pub async fn failed(ctx: &Context, name: &str) -> Result<(), ApplyError> {
+    let Some(target) = ({ ctx.world().backups.targets.get(name).cloned() }) else { return Ok(()) };
+    let breaker = target.status.as_ref().map(|status| status.breaker.clone()).unwrap_or_default().run_failed(Timestamp::now());
+    write(ctx, &target, breaker, Some("a run could not reach it".into())).await
+}
+
+async fn write(ctx: &Context, target: &Arc<BackupTarget>, breaker: Breaker, why: Option<String>) -> Result<(), ApplyError> {
+    let now = Timestamp::now();
+    let old = target.status.clone().unwrap_or_default();
+    let generation = target.metadata.generation;
+    let ready = match (breaker.state, breaker.failures) {
+        (State::Closed, 0) => Verdict::yes("Ready", "Answers", "the target answers, and runs are started"),
+        (State::Closed, _) => Verdict::no("Ready", "InDoubt", format!("the target did not answer: {}", why.unwrap_or_default())),
+        (State::Open | State::HalfOpen, _) => {
+            let said = old.conditions.iter().find(|condition| condition.type_ == "Ready").map(|condition| condition.message.clone());
+            let message = match (why, said.filter(|_| old.breaker.state != State::Closed)) {
+                (_, Some(said)) => said,
+                (Some(why), None) => format!("the target does not answer, so nothing is started until it does: {why}"),
+                (None, None) => "the target does not answer, so nothing is started until it does".into(),
+            };
+            Verdict::no("Ready", "DoesNotAnswer", message)
+        }
+    };
+    let isolated = match target.spec.isolation {
+        Isolation::PerApp => Verdict::yes("WriterIsolated", "PerApp", "each app has a bucket and a user of its own, which can delete nothing but locks"),
+        Isolation::Shared => Verdict::no(
+            "WriterIsolated",
+            "WriterNotIsolated",
+            "all apps write with one key, so a run that was taken over could read and delete the backups of others; use isolation perApp, or a key that cannot delete",
+        ),
+    };
+    let changed = old.changed_generation != generation;
+    let status = BackupTargetStatus {
+        observed_generation: generation,
+        breaker,
+        changed: if changed { Some(written(now)) } else { old.changed },
+        changed_generation: generation,
+        conditions: merge(&old.conditions, vec![ready, isolated], generation, now),
+    };
+    if target.status.as_ref() == Some(&status) {
+        return Ok(());
+    }
+    let api: Api<BackupTarget> = Api::all(ctx.writer.client().clone());
+    let name = target.metadata.name.clone().unwrap_or_default();
+    let mut written = patch_status(ctx.writer.gate(), &api, &name, target.metadata.resource_version.as_deref(), &status).await?;
+    written.metadata.managed_fields = None;
+    ctx.metrics.patched("status");
+    let back = target.status.as_ref().is_some_and(|status| status.breaker.state != State::Closed) && status.breaker.state == State::Closed;
+    intake::change(ctx, |world| {
+        world.set_target(written);
+        if back || changed {
+            world.look_at_backups();
+        }
+    });
+    Ok(())
+}
