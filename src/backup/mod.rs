@@ -6,6 +6,7 @@
 //! breaker    whether a target is used                      pure
 //! coverage   which volumes and databases a set must hold   pure
 //! set        what a committed set is: parts and manifest   pure
+//! evidence   what drills have shown, as a chain            pure
 //! retention  which sets stay                               pure
 //! jobs       the pods that do the work                     pure
 //! work       what a runner is told and what it reports     the contract between the two processes
@@ -20,6 +21,7 @@ pub mod admission;
 pub mod breaker;
 pub mod coverage;
 pub mod jobs;
+pub mod evidence;
 pub mod retention;
 pub mod runner;
 pub mod schedule;

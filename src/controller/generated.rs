@@ -60,8 +60,7 @@ pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Re
                 metadata.annotations = rotated(secrets.rotation);
                 let made = values(wanted, &BTreeMap::new())?;
                 keep(&made).await?;
-                let fresh =
-                    Secret { metadata, data: Some(made), type_: Some("Opaque".into()), ..Secret::default() };
+                let fresh = Secret { metadata, data: Some(made), type_: Some("Opaque".into()), ..Secret::default() };
                 gate.pass(api.create(&params, &fresh)).await?;
                 ctx.metrics.patched("secret");
             }

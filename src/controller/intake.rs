@@ -9,7 +9,9 @@ use crate::live::{Change, health, watch};
 use crate::policy::Concern;
 use crate::request::backup::VAULT_NAMESPACE;
 use crate::request::names::{PLATFORM, RUN};
-use crate::request::{BackupRun, BackupTarget, BackupVault, DataClass, HostedSystem, Municipality, MunicipalityApp, Platform, RestoreDrill, RestoreRun};
+use crate::request::{
+    BackupRun, BackupTarget, BackupVault, DataClass, HostedSystem, Municipality, MunicipalityApp, Platform, RestoreDrill, RestoreRun,
+};
 use futures::StreamExt;
 use jiff::Timestamp;
 use kube::ResourceExt;

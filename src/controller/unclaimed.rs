@@ -2,13 +2,13 @@
 //! which stay until somebody asks for them again. The guard rails of both are kept up.
 
 use super::backup::vault::{self, FinalSet};
-use super::{Context, backup};
 use super::converge::RESYNC;
 use super::error::ReconcileError;
 use super::queue::Next;
 use super::reconcile::finish;
 use super::tenant::{Wish, converge_app};
 use super::world::{Key, World};
+use super::{Context, backup};
 use crate::apply::ApplyError;
 use crate::backup::schedule::Slot;
 use crate::desired::Kind;

@@ -278,5 +278,7 @@ pub fn is_named(map: Option<&BTreeMap<String, String>>, key: &str) -> bool {
 /// Whether a label or annotation belongs to the operator alone; the intent speaks of the others.
 #[must_use]
 pub fn is_ours(key: &str) -> bool {
-    (key.starts_with(PREFIX) && key != INTENT && key != ALLOW_DELETE && key != SKIP_FINAL_BACKUP) || key.starts_with(POD_SECURITY) || key == MANAGED_BY
+    (key.starts_with(PREFIX) && key != INTENT && key != ALLOW_DELETE && key != SKIP_FINAL_BACKUP)
+        || key.starts_with(POD_SECURITY)
+        || key == MANAGED_BY
 }

@@ -366,7 +366,14 @@ fn marks(meta: &ObjectMeta) -> Option<Box<Marks>> {
     let labelled = meta.labels.as_ref().and_then(|l| l.get(MANAGED_BY)).is_some_and(|v| v == MANAGER);
     let deed = annotation(DEED);
     (labelled || deed.is_some()).then(|| {
-        Box::new(Marks { deed, grant: annotation(GRANT), grant_seal: annotation(GRANT_SEAL), retire: annotation(RETIRE), skip_final: annotation(SKIP_FINAL_BACKUP), labelled })
+        Box::new(Marks {
+            deed,
+            grant: annotation(GRANT),
+            grant_seal: annotation(GRANT_SEAL),
+            retire: annotation(RETIRE),
+            skip_final: annotation(SKIP_FINAL_BACKUP),
+            labelled,
+        })
     })
 }
 

@@ -51,8 +51,16 @@ fn set(shape: &Shape) -> DesiredSet {
     let members: Vec<Member> =
         (0..shape.operators).map(|n| Member { role: Role::Operator, kind: MemberKind::Group, name: format!("g{n}") }).collect();
     let seals = Seals { deed: "d".into(), grant: "g".into() };
-    let tenant =
-        AppTenant { key: &key, grant: &grant, tenant_id: "t", seals: Some(&seals), retiring: None, members: &members, workload: None, backup: &[] };
+    let tenant = AppTenant {
+        key: &key,
+        grant: &grant,
+        tenant_id: "t",
+        seals: Some(&seals),
+        retiring: None,
+        members: &members,
+        workload: None,
+        backup: &[],
+    };
     desired::app(tenant, &settings, &Identity::default())
 }
 

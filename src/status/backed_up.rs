@@ -73,13 +73,20 @@ pub fn backed_up(backups: Option<&Backups>, now: Timestamp) -> Verdict {
     }
     if now > fresh {
         let last = backups.status.last_success.clone().unwrap_or_default();
-        return no("Stale", match failed {
-            Some(failures) => format!("the newest backup is of {last}, which is older than the data class allows: {}", why(failures)),
-            None => format!("the newest backup is of {last}, which is older than the data class allows"),
-        });
+        return no(
+            "Stale",
+            match failed {
+                Some(failures) => format!("the newest backup is of {last}, which is older than the data class allows: {}", why(failures)),
+                None => format!("the newest backup is of {last}, which is older than the data class allows"),
+            },
+        );
     }
     match failed {
-        Some(failures) => Verdict::yes("BackedUp", "LastRunFailed", format!("the newest complete backup is fresh; the last attempt at another failed: {}", why(failures))),
+        Some(failures) => Verdict::yes(
+            "BackedUp",
+            "LastRunFailed",
+            format!("the newest complete backup is fresh; the last attempt at another failed: {}", why(failures)),
+        ),
         None => Verdict::yes("BackedUp", "Complete", "there is a fresh backup of every volume and database, and of the configuration"),
     }
 }

@@ -89,7 +89,13 @@ async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, set: &SetRecord) -> Res
     Ok(Next::After(std::time::Duration::ZERO))
 }
 
-async fn go_on(ctx: &Context, drill: &Arc<RestoreDrill>, mut status: RunStatus, ground: &Ground, set: &SetRecord) -> Result<Next, ReconcileError> {
+async fn go_on(
+    ctx: &Context,
+    drill: &Arc<RestoreDrill>,
+    mut status: RunStatus,
+    ground: &Ground,
+    set: &SetRecord,
+) -> Result<Next, ReconcileError> {
     let name = drill.metadata.name.clone().unwrap_or_default();
     let Some((number, _)) = step::begin_next(&mut status.steps, Timestamp::now()) else {
         return fail(ctx, drill, status, Class::Other, "the drill has no steps").await;
@@ -98,8 +104,12 @@ async fn go_on(ctx: &Context, drill: &Arc<RestoreDrill>, mut status: RunStatus, 
     let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
     let repository = step::repository(&ground.target.spec, &ground.key.municipality, &ground.tenant_id);
     let order = |task| Work { repository: repository.clone(), tenant: ground.tenant_id.clone(), run: name.clone(), task };
-    let owner =
-        Owner { namespace: VAULT_NAMESPACE, municipality: &ground.key.municipality, app: Some(&ground.key.app), tenant_id: &ground.tenant_id };
+    let owner = Owner {
+        namespace: VAULT_NAMESPACE,
+        municipality: &ground.key.municipality,
+        app: Some(&ground.key.app),
+        tenant_id: &ground.tenant_id,
+    };
     let base = Step {
         run: &name,
         number,
@@ -282,7 +292,13 @@ async fn write(ctx: &Context, drill: &RestoreDrill, status: &RunStatus) -> Resul
     Ok(())
 }
 
-async fn fail(ctx: &Context, drill: &Arc<RestoreDrill>, mut status: RunStatus, class: Class, message: &str) -> Result<Next, ReconcileError> {
+async fn fail(
+    ctx: &Context,
+    drill: &Arc<RestoreDrill>,
+    mut status: RunStatus,
+    class: Class,
+    message: &str,
+) -> Result<Next, ReconcileError> {
     let now = written(Timestamp::now());
     let name = drill.metadata.name.clone();
     // A target that is away proves nothing about what it holds.

@@ -7,9 +7,9 @@ use crate::backup::work::{
     ACCESS_KEY_FILE, ESCROW_PASSWORD_FILE, PASSWORD_FILE, SECRET_KEY_FILE, WRITER_ACCESS_KEY_FILE, WRITER_SECRET_KEY_FILE,
 };
 use crate::controller::Context;
+use crate::policy::AppKey;
 use crate::request::backup::{BackupTargetSpec, Isolation, VAULT_NAMESPACE};
 use crate::request::names::{APP, MANAGED_BY, MANAGER, MUNICIPALITY, TENANT_ID};
-use crate::policy::AppKey;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

@@ -17,17 +17,17 @@ use crate::apply::ApplyError;
 use crate::backup::admission::{self, Purpose, Run};
 use crate::backup::breaker::Breaker;
 use crate::policy::AppKey;
-use crate::request::app::{BackupStatus, Grant};
 use crate::request::BackupTarget;
+use crate::request::app::{BackupStatus, Grant};
 use crate::request::backup::{BackupVaultStatus, PlatformBackup, Profile, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
 use crate::status::backed_up::Backups;
 use crate::status::patch_status;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Api, Resource};
-use std::collections::BTreeMap;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -197,7 +197,8 @@ pub fn admitted(world: &World, name: &str, now: Timestamp) -> bool {
     }
     for (id, drill) in &world.backups.drills {
         let tenant = drill.spec.tenant_id.clone();
-        let run = Run { id: id.clone(), target: target_of(&tenant), tenant, node: None, due: due(&drill.metadata), purpose: Purpose::Drill };
+        let run =
+            Run { id: id.clone(), target: target_of(&tenant), tenant, node: None, due: due(&drill.metadata), purpose: Purpose::Drill };
         sort(run, drill.status.as_ref());
     }
     admission::admit(&waiting, &running, settings.limits, &breakers, now).iter().any(|id| id == name)

@@ -41,7 +41,8 @@ pub async fn ensure_filled(ctx: &Context, key: &AppKey, tenant_id: &str) -> Resu
     let wanted = {
         let world = ctx.world();
         let Some(from) = world.apps.get(key).and_then(|record| record.object.spec.restore_from.clone()) else { return Ok(()) };
-        let filled = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.filled.is_some());
+        let filled =
+            world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.filled.is_some());
         if filled || world.backups.restoring(key).is_some() || world.backups.restores.contains_key(&fill_name(tenant_id)) {
             return Ok(());
         }
@@ -107,9 +108,10 @@ fn facts(world: &World, run: &RestoreRun, key: &AppKey) -> Result<(Ground, Groun
     }
     let from = run.spec.from.as_deref().unwrap_or(&run.spec.app);
     // Only vaults of the same municipality are looked at, so another one's set is not found.
-    let sets = world.backups.vaults_of(&key.municipality, from).flat_map(|(id, vault)| {
-        vault.status.iter().flat_map(|status| status.sets.iter()).map(move |set| (id.clone(), set.clone()))
-    });
+    let sets = world
+        .backups
+        .vaults_of(&key.municipality, from)
+        .flat_map(|(id, vault)| vault.status.iter().flat_map(|status| status.sets.iter()).map(move |set| (id.clone(), set.clone())));
     let mut sets: Vec<(String, SetRecord)> = sets.collect();
     sets.sort_by(|a, b| a.1.recovery_point.cmp(&b.1.recovery_point));
     let wanted = if let Some(name) = &run.spec.set {
@@ -117,13 +119,18 @@ fn facts(world: &World, run: &RestoreRun, key: &AppKey) -> Result<(Ground, Groun
             format!("no vault of {}/{from} has a set `{name}`; `kopnams backups` lists those that there are", key.municipality)
         })
     } else {
-        let before: Timestamp = run.spec.before.as_deref().unwrap_or_default().parse().map_err(|_| {
-            Trouble::Never(Class::Order, "`before` is no time; write for example 2026-01-31T12:00:00Z".into())
-        })?;
+        let before: Timestamp = run
+            .spec
+            .before
+            .as_deref()
+            .unwrap_or_default()
+            .parse()
+            .map_err(|_| Trouble::Never(Class::Order, "`before` is no time; write for example 2026-01-31T12:00:00Z".into()))?;
         let older = |set: &SetRecord| set.recovery_point.parse::<Timestamp>().is_ok_and(|at| at <= before);
         // None is an error: the newest is never taken instead.
         let found = sets.into_iter().filter(|(_, set)| older(set)).next_back();
-        found.ok_or_else(|| format!("{}/{from} has no set from before {}; nothing else is taken instead", key.municipality, written(before)))
+        found
+            .ok_or_else(|| format!("{}/{from} has no set from before {}; nothing else is taken instead", key.municipality, written(before)))
     };
     let (source_id, set) = wanted.map_err(|message| Trouble::Never(Class::Missing, message))?;
     let mut source = ground(world, &source_id).ok_or_else(|| Trouble::Never(Class::Other, "the target of that set is gone".into()))?;
@@ -144,7 +151,8 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
         set.parts.keys().find(|part| missing(part)).cloned()
     };
     if let Some(part) = problem {
-        let message = format!("the set has {part} and the app has no place for it; ask for the same system in the version that the set was made of");
+        let message =
+            format!("the set has {part} and the app has no place for it; ask for the same system in the version that the set was made of");
         return fail(ctx, run, status, Class::Missing, &message).await;
     }
     let now = Timestamp::now();
@@ -211,7 +219,13 @@ async fn go_on(
                 Some(_) => {
                     let made = set_before(&ctx.world(), &status, own);
                     let Some(made) = made else {
-                        return wait(ctx, run, status, "the set from before the restore is not in the vault; a platform admin must look at it").await;
+                        return wait(
+                            ctx,
+                            run,
+                            status,
+                            "the set from before the restore is not in the vault; a platform admin must look at it",
+                        )
+                        .await;
                     };
                     (own, made)
                 }
@@ -369,7 +383,8 @@ async fn undo(
     let part = status.steps[number].name.clone();
     if part.starts_with(BACK) {
         // Tried again: the app stays stopped as long as its data is neither the one nor the other.
-        status.message = format!("what was there before could not be put back ({part}: {message}); the app stays stopped and this is tried again");
+        status.message =
+            format!("what was there before could not be put back ({part}: {message}); the app stays stopped and this is tried again");
         status.steps[number].began = Some(written(Timestamp::now()));
         write(ctx, run, &status).await?;
         step::clear(ctx, &space, &name, number).await?;

@@ -17,9 +17,7 @@ use crate::live::look;
 use crate::policy::register::Rendered;
 use crate::request::BackupRun;
 use crate::request::app::Grant;
-use crate::request::backup::{
-    Failures, Isolation, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
-};
+use crate::request::backup::{Failures, Isolation, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
 use crate::request::names::{MANAGED_BY, MANAGER};
 use crate::request::written;
 use jiff::Timestamp;
@@ -129,13 +127,14 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
     };
     let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
     let space = ground.key.namespace();
-    let home = |namespace| Owner {
-        namespace,
-        municipality: &ground.key.municipality,
-        app: Some(&ground.key.app),
-        tenant_id: &ground.tenant_id,
+    let home =
+        |namespace| Owner { namespace, municipality: &ground.key.municipality, app: Some(&ground.key.app), tenant_id: &ground.tenant_id };
+    let order = |task| Work {
+        repository: step::repository(&ground.target.spec, &ground.key.municipality, &ground.tenant_id),
+        tenant: ground.tenant_id.clone(),
+        run: name.clone(),
+        task,
     };
-    let order = |task| Work { repository: step::repository(&ground.target.spec, &ground.key.municipality, &ground.tenant_id), tenant: ground.tenant_id.clone(), run: name.clone(), task };
     let base = Step {
         run: &name,
         number,
@@ -164,7 +163,14 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
         }
         part => {
             let Some(planned) = plan.parts.iter().find(|planned| planned.part().to_string() == part) else {
-                return fail(ctx, run, status, Class::Other, "the app changed while it was backed up; the next backup will hold what it has now").await;
+                return fail(
+                    ctx,
+                    run,
+                    status,
+                    Class::Other,
+                    "the app changed while it was backed up; the next backup will hold what it has now",
+                )
+                .await;
             };
             let before = before(&ctx.world(), &ground.tenant_id, part);
             let step = Step { owner: home(&space), ..base };
@@ -244,7 +250,14 @@ fn part_step<'a>(
     let space = ground.key.namespace();
     let node = |claim: &str| ctx.world().backups.node_of(&space, claim);
     let task = |path: &str, exclude: &[String], may_be_empty: bool, facts: bool| {
-        order(Task::Part { part: planned.part(), path: path.into(), exclude: exclude.to_vec(), may_be_empty, before: before.clone(), facts })
+        order(Task::Part {
+            part: planned.part(),
+            path: path.into(),
+            exclude: exclude.to_vec(),
+            may_be_empty,
+            before: before.clone(),
+            facts,
+        })
     };
     match planned {
         PartPlan::Volume(volume) => Step {
@@ -257,7 +270,8 @@ fn part_step<'a>(
         PartPlan::Database(plan) => {
             let pod = plan.template.get("spec").unwrap_or(&serde_json::Value::Null);
             let container = container_of(pod, &plan.container);
-            let running = ctx.world().backups.living(&space).any(|(_, pod)| plan.volume.as_ref().is_none_or(|volume| pod.claims.contains(volume)));
+            let running =
+                ctx.world().backups.living(&space).any(|(_, pod)| plan.volume.as_ref().is_none_or(|volume| pod.claims.contains(volume)));
             let mut environment = vec![("KOPNAMS_OUT", DUMP), ("KOPNAMS_SENTINEL", status.sentinel.as_str())];
             if running {
                 environment.push(("KOPNAMS_HOST", &plan.service));
@@ -312,7 +326,9 @@ fn prepare(ground: &Ground) -> Task {
 
 /// The files of the configuration part: with them and the volumes the app can be made again without this cluster.
 async fn configuration(ctx: &Context, ground: &Ground, grant: &Grant, rendered: &Rendered) -> Result<Vec<(String, Vec<u8>)>, ApplyError> {
-    let request = { ctx.world().apps.get(&ground.key).map(|record| json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": "MunicipalityApp", "metadata": {"name": ground.key.app, "namespace": ground.key.municipality}, "spec": record.object.spec})) };
+    let request = {
+        ctx.world().apps.get(&ground.key).map(|record| json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": "MunicipalityApp", "metadata": {"name": ground.key.app, "namespace": ground.key.municipality}, "spec": record.object.spec}))
+    };
     let secrets: serde_json::Map<String, serde_json::Value> = keys::copied(ctx, &ground.tenant_id)
         .await?
         .into_iter()

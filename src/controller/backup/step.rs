@@ -4,8 +4,8 @@ use super::keys::{self, Hand};
 use crate::apply::ApplyError;
 use crate::backup::jobs::{self, Job, Keys, User};
 use crate::backup::work::{Class, Report, Repository, Work};
-use crate::controller::{Context, Seen};
 use crate::controller::world::World;
+use crate::controller::{Context, Seen};
 use crate::desired::{Kind, Owner};
 use crate::live::Health;
 use crate::request::backup::{BackupTargetSpec, Isolation, PhaseTime, StepRecord};
@@ -102,13 +102,22 @@ fn seen(world: &World, namespace: &str, job: &str, began: Option<Timestamp>, now
     let started = pod.is_some_and(|pod| pod.started);
     if !started && now.duration_since(since) > STARTS_WITHIN {
         let why = pod.and_then(|pod| pod.ails.clone()).unwrap_or_else(|| "no pod was made for it, or its volumes did not come".into());
-        return Some(Progress::failed(Class::NotStarted, format!("the pod did not start within {} minutes: {why}", STARTS_WITHIN.as_mins())));
+        return Some(Progress::failed(
+            Class::NotStarted,
+            format!("the pod did not start within {} minutes: {why}", STARTS_WITHIN.as_mins()),
+        ));
     }
     Some(Progress::Going)
 }
 
 /// Makes the Job of a step unless it is there, and says how it stands.
-pub async fn advance(ctx: &Context, step: Step<'_>, target: &BackupTargetSpec, tenant_id: &str, began: Option<Timestamp>) -> Result<Progress, ApplyError> {
+pub async fn advance(
+    ctx: &Context,
+    step: Step<'_>,
+    target: &BackupTargetSpec,
+    tenant_id: &str,
+    began: Option<Timestamp>,
+) -> Result<Progress, ApplyError> {
     let name = job_name(step.run, step.number);
     let namespace = step.owner.namespace;
     let known = { seen(&ctx.world(), namespace, &name, began, Timestamp::now()) };
@@ -120,7 +129,9 @@ pub async fn advance(ctx: &Context, step: Step<'_>, target: &BackupTargetSpec, t
     }
     let Some(Keys { password, access_key, secret_key, mut more }) = keys::read(ctx, tenant_id, target, step.hand).await? else {
         let whose = match step.hand {
-            Hand::Writer if target.isolation == Isolation::PerApp => format!("the Secret {} is missing in kopnams-vault", keys::name(tenant_id)),
+            Hand::Writer if target.isolation == Isolation::PerApp => {
+                format!("the Secret {} is missing in kopnams-vault", keys::name(tenant_id))
+            }
             Hand::Writer => "the target's writerSecret is missing in kopnams-vault, or lacks access-key or secret-key".to_string(),
             Hand::Maintainer => "the target's maintainerSecret is missing in kopnams-vault, or lacks access-key or secret-key".to_string(),
         };

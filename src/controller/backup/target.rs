@@ -5,10 +5,10 @@ use crate::apply::ApplyError;
 use crate::backup::breaker::{Breaker, State};
 use crate::backup::runner::probe;
 use crate::controller::Context;
-use crate::desired::{Owner, network};
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::unclaimed::pause_until;
+use crate::desired::{Owner, network};
 use crate::request::BackupTarget;
 use crate::request::backup::{BackupTargetStatus, Isolation, VAULT_NAMESPACE};
 use crate::request::written;
@@ -46,7 +46,13 @@ async fn open_workshop(ctx: &Context, target: &BackupTarget) -> Result<(), Apply
     let name = target.metadata.name.clone().unwrap_or_default();
     for mut policy in network::of_workshop(owner, &name, &target.spec.egress, &settings) {
         policy.write_intent();
-        let same = { ctx.world().index.view(VAULT_NAMESPACE).get(policy.kind(), policy.name()).is_some_and(|live| live.intact && live.content == policy.content()) };
+        let same = {
+            ctx.world()
+                .index
+                .view(VAULT_NAMESPACE)
+                .get(policy.kind(), policy.name())
+                .is_some_and(|live| live.intact && live.content == policy.content())
+        };
         if !same {
             let made = ctx.writer.create(&policy).await?;
             ctx.metrics.patched("workshop");
@@ -81,7 +87,9 @@ async fn write(ctx: &Context, target: &Arc<BackupTarget>, breaker: Breaker, why:
         }
     };
     let isolated = match target.spec.isolation {
-        Isolation::PerApp => Verdict::yes("WriterIsolated", "PerApp", "each app has a bucket and a user of its own, which can delete nothing but locks"),
+        Isolation::PerApp => {
+            Verdict::yes("WriterIsolated", "PerApp", "each app has a bucket and a user of its own, which can delete nothing but locks")
+        }
         Isolation::Shared => Verdict::no(
             "WriterIsolated",
             "WriterNotIsolated",

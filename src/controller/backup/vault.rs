@@ -333,7 +333,8 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
     };
     step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
     if let Some(class) = report.failure.filter(|class| *class != Class::Vanished) {
-        let message = format!("its day has come and it could not be destroyed ({}): {}; this is tried again", class.as_str(), report.message);
+        let message =
+            format!("its day has come and it could not be destroyed ({}): {}; this is tried again", class.as_str(), report.message);
         say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
         return Ok(Next::After(crate::controller::converge::RESYNC));
     }

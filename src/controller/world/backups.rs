@@ -270,7 +270,8 @@ impl World {
         // A place may be free for another.
         let waiting = |status: Option<&crate::request::backup::RunStatus>| status.is_none_or(|status| status.phase == RunPhase::Pending);
         let runs = self.backups.runs.iter().filter(|(_, run)| waiting(run.status.as_ref())).map(|(name, _)| (Piece::Backup, name.clone()));
-        let drills = self.backups.drills.iter().filter(|(_, run)| waiting(run.status.as_ref())).map(|(name, _)| (Piece::Drill, name.clone()));
+        let drills =
+            self.backups.drills.iter().filter(|(_, run)| waiting(run.status.as_ref())).map(|(name, _)| (Piece::Drill, name.clone()));
         let all: Vec<_> = runs.chain(drills).map(|(piece, name)| Key::Work(piece, name)).collect();
         self.to_do.extend(all);
     }
@@ -350,7 +351,8 @@ impl World {
 
     /// The pods are listed again: those that are not there any more are taken out.
     pub fn keep_pods(&mut self, listed: &BTreeSet<(String, String)>) {
-        let living = self.backups.living.iter().flat_map(|(namespace, pods)| pods.keys().map(move |name| (namespace.clone(), name.clone())));
+        let living =
+            self.backups.living.iter().flat_map(|(namespace, pods)| pods.keys().map(move |name| (namespace.clone(), name.clone())));
         let working = self.backups.pods.iter().map(|((namespace, _), pod)| (namespace.clone(), pod.name.clone()));
         let gone: Vec<_> = living.chain(working).filter(|place| !listed.contains(place)).collect();
         for (namespace, name) in gone {
@@ -404,7 +406,8 @@ fn run_pod(pod: &Pod, name: String, run: String) -> RunPod {
             Some(text) => Ended::Reported(text),
             None => {
                 let reason = end.reason.unwrap_or_default();
-                let how = if reason == "OOMKilled" { "it used more memory than it may".into() } else { format!("exit code {}", end.exit_code) };
+                let how =
+                    if reason == "OOMKilled" { "it used more memory than it may".into() } else { format!("exit code {}", end.exit_code) };
                 Ended::Silent(format!("the runner ended without a report: {how}"))
             }
         }),
@@ -414,9 +417,8 @@ fn run_pod(pod: &Pod, name: String, run: String) -> RunPod {
         }
         (None, None) => None,
     };
-    let ran = |container: &ContainerStatus| {
-        container.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some())
-    };
+    let ran =
+        |container: &ContainerStatus| container.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some());
     RunPod {
         name,
         run,
