@@ -6,10 +6,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod audit;
+mod backups;
 mod deeds;
 mod drift;
 mod examples;
 mod faults;
+mod hands;
 mod kit;
 mod life;
 mod members;

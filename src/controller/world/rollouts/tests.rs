@@ -122,6 +122,8 @@ impl Town {
             rails: Rails::Live,
             work: Work::Made { known: true, parts, ails: None },
             tenant_id: None,
+            backup: None,
+            held: None,
             namespace: &key.namespace(),
         };
         summarise::app(&record.object, &state, at(second))
