@@ -22,7 +22,8 @@ Examples:
   kopnams-images catalogue --fresh                the same with the newest packages
   kopnams-images catalogue --entry timekla-vietne  one entry and the images that it names
   kopnams-images recipe catalogue/images/notice   one image; prints its name with the digest
-  kopnams-images program target/release/kopnams --out build/kopnams   the operator itself
+  kopnams-images program target/release/kopnams --with /usr/bin/restic --out build/kopnams
+                                                  the operator itself, which also does the backups
 
 A recipe is a folder with a recipe.yaml; docs/catalogue.md says what can stand in it. Needs root on Debian."
 )]
@@ -51,10 +52,13 @@ enum Command {
         #[arg(long, value_name = "NAME")]
         entry: Vec<String>,
     },
-    /// Make an image of a program and the libraries that it is linked with, and print its name with the digest
+    /// Make an image of programs and the libraries that they are linked with, and print its name with the digest
     Program {
         /// The program
         program: PathBuf,
+        /// Another program, which becomes /ITS-NAME beside it; can be given again
+        #[arg(long, value_name = "FILE")]
+        with: Vec<PathBuf>,
         /// Where the image is written, as an OCI layout
         #[arg(long, value_name = "FOLDER")]
         out: PathBuf,
@@ -81,8 +85,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<()> {
     let began = Instant::now();
-    if let Command::Program { program, out } = &arguments.command {
-        println!("{}", program::build(program, out)?.reference);
+    if let Command::Program { program, with, out } = &arguments.command {
+        println!("{}", program::build(program, with, out)?.reference);
         return Ok(());
     }
     let cache = match arguments.cache {

@@ -3,6 +3,7 @@
 //! Needs root on Debian; elsewhere it says so loudly, and in CI it fails. The first run builds the images.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod backup;
 mod clerks;
 mod database;
 mod entries;
