@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 /// the next regular slot is next.
 const RETRIES: [i64; 3] = [5, 15, 45];
 /// Minutes from an app's first answer to its first backup, and over how many more the apps of one roll-out are spread.
-const FIRST: (i64, u64) = (1, 1);
+const FIRST: (i64, u64) = (0, 1);
 const DAY: i64 = 24 * 60;
 /// The shortest step between slots, in minutes.
 const SHORTEST_STEP: i64 = 5;
