@@ -153,8 +153,19 @@ impl Restic {
         Ok(Passing(folder))
     }
 
-    /// Runs restic to its end; anything but its exit code 0 is a failure.
+    /// Runs restic to its end; anything but its exit code 0 is a failure. A lock that outlasts the patience may be that of a
+    /// process that is gone: restic takes away what is surely such, and then it is tried once more.
     pub(crate) fn run(&self, call: &Call<'_>) -> Outcome<Said> {
+        match self.once(call) {
+            Err(failure) if failure.class == Class::Locked && call.waits => {
+                self.once(&Call { waits: false, ..Call::new(["unlock"]) })?;
+                self.once(call)
+            }
+            other => other,
+        }
+    }
+
+    fn once(&self, call: &Call<'_>) -> Outcome<Said> {
         let mut child = self
             .command(call)
             .spawn()

@@ -4,6 +4,7 @@ go 1.26.0
 
 tool (
 	filippo.io/age/cmd/age
+	filippo.io/age/cmd/age-keygen
 	github.com/restic/restic/cmd/restic
 	github.com/versity/versitygw/cmd/versitygw
 )
