@@ -3,6 +3,7 @@
 pub mod crds;
 pub mod plan;
 pub mod run;
+pub mod runner;
 pub mod screen;
 pub mod validate;
 
@@ -32,6 +33,8 @@ enum Command {
     Crds(crds::Crds),
     /// Take the operator's finalizers off before it is uninstalled; nothing else is touched.
     Release(run::Release),
+    #[command(hide = true)]
+    Runner(runner::Runner),
 }
 
 /// Nothing to complain about.
@@ -51,6 +54,7 @@ impl Cli {
             Command::Plan(args) => args.run(),
             Command::Crds(args) => args.run(),
             Command::Release(args) => args.run(),
+            Command::Runner(args) => args.run(),
         };
         match result {
             Ok(code) => ExitCode::from(code),

@@ -1,2 +1,160 @@
-//! The other process: does one piece of work with the `restic` program and reports. It knows nothing of Kubernetes.
+//! The other process: does one piece of work with the `restic` program and says what came of it.
+//!
+//! ```text
+//! failure  why work failed, and how the ending of restic tells it
+//! restic   one run of the program: its words, its patience, its end
+//! part     backs one part up
+//! commit   the configuration and the manifest: from then on there is a set
+//! sets     the snapshots and manifests that a repository holds
+//! restore  restores, and compares with the manifest what was written
+//! tree     what a folder and a snapshot hold, name by name
+//! compare  the facts of a loaded database
+//! upkeep   check, forget, prune, list
+//! probe    whether a target answers at all
+//! prepare  makes a tenant's repository, its bucket and its writer
+//! issue    who makes buckets and users
+//! s3       signed requests
+//! escrow   the second key, sealed
+//! destroy  takes it all away
+//! report   the few bytes that the pod leaves
+//! ```
+//!
+//! No Kubernetes is in here: an order is a file, secrets are files, and the report is a file. A secret goes to restic as
+//! a file or in its environment, never on its command line.
+
+pub mod compare;
+pub mod commit;
+pub mod destroy;
+pub mod escrow;
+pub mod failure;
+pub mod issue;
+pub mod part;
+pub mod prepare;
 pub mod probe;
+pub mod report;
+pub mod restic;
+pub mod restore;
+pub mod s3;
+pub mod sets;
+pub mod tree;
+pub mod upkeep;
+
+use super::work::{ACCESS_KEY_FILE, Class, PASSWORD_FILE, Report, SECRET_KEY_FILE, Task, Work};
+use failure::{Failure, Outcome};
+use restic::{Credentials, Restic};
+use s3::S3;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Where the runner finds things, and how patient it is.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Folder with the order and the secrets.
+    pub folder: PathBuf,
+    /// Name of the order in it.
+    pub order: String,
+    /// The restic program.
+    pub restic: PathBuf,
+    /// Folder for restic's cache and for passing files.
+    pub cache: PathBuf,
+    /// How long a lock of somebody else is waited for.
+    pub lock_patience: Duration,
+    /// How long the target may not answer before that is told, rather than tried again.
+    pub outage_patience: Duration,
+    /// Set when the process is asked to end.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Reads the order, does it, and says what came of it. Whatever goes wrong is in the report.
+#[must_use]
+pub fn run(settings: &Settings) -> Report {
+    let mut report = Report::default();
+    let done = Runner::new(settings).and_then(|runner| runner.perform(&mut report));
+    if let Err(failure) = done {
+        let stopped = settings.stop.load(Ordering::SeqCst);
+        report.failure = Some(if stopped { Class::Deadline } else { failure.class });
+        report.message = if stopped { "It was asked to end before it was done.".to_owned() } else { failure.message };
+    }
+    report::fit(report)
+}
+
+/// One piece of work, with what it takes.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    pub(crate) work: Work,
+    pub(crate) restic: Restic,
+    pub(crate) folder: PathBuf,
+}
+
+impl Runner {
+    fn new(settings: &Settings) -> Outcome<Self> {
+        let file = settings.folder.join(&settings.order);
+        let text =
+            std::fs::read(&file).map_err(|error| Failure::order(format!("The order {} cannot be read: {error}.", file.display())))?;
+        let work: Work = serde_json::from_slice(&text)
+            .map_err(|error| Failure::order(format!("The order {} cannot be understood: {error}.", file.display())))?;
+        for (name, text) in [("tenant", &work.tenant), ("run", &work.run)] {
+            if text.is_empty() || !text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c)) {
+                return Err(Failure::order(format!("The {name} of the order is `{text}`; letters, digits, `-`, `.` and `_` are allowed.")));
+            }
+        }
+        let credentials =
+            Credentials { access_key: secret(&settings.folder, ACCESS_KEY_FILE)?, secret_key: secret(&settings.folder, SECRET_KEY_FILE)? };
+        let restic = Restic::new(settings, &work.repository, &work.tenant, credentials, settings.folder.join(PASSWORD_FILE))?;
+        Ok(Self { work, restic, folder: settings.folder.clone() })
+    }
+
+    fn perform(&self, report: &mut Report) -> Outcome<()> {
+        match &self.work.task {
+            Task::Prepare { issue, escrow } => self.prepare(report, issue.as_ref(), escrow.as_deref()),
+            Task::Part { part, path, exclude, may_be_empty, before, facts } => {
+                let order = part::Order { part, path, exclude, may_be_empty: *may_be_empty, before, facts: *facts };
+                self.back_up(report, &order)
+            }
+            Task::Commit { manifest, path } => self.commit(report, manifest, path),
+            Task::Check { read } => self.check(report, *read),
+            Task::Restore { manifest, parts, into, replace } => self.restore(report, manifest, parts, into.as_deref(), *replace),
+            Task::Clear { path } => Self::clear(report, path),
+            Task::Compare { manifest, part, facts } => self.compare(report, manifest, part, facts),
+            Task::Forget { snapshots, prune } => self.forget(report, snapshots, *prune),
+            Task::List => self.list(report),
+            Task::Destroy { issue } => self.destroy(report, issue.as_ref()),
+        }
+    }
+
+    /// A client for the tenant's own endpoint.
+    fn s3(&self) -> Outcome<S3> {
+        S3::new(&self.work.repository.endpoint, &self.work.repository, self.restic.credentials())
+    }
+}
+
+/// A secret out of its file, without the newline that editors leave.
+pub(crate) fn secret(folder: &Path, name: &str) -> Outcome<String> {
+    let file = folder.join(name);
+    let text = std::fs::read_to_string(&file)
+        .map_err(|error| Failure::order(format!("The secret {} cannot be read: {error}.", file.display())))?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        return Err(Failure::order(format!("The secret {} is empty.", file.display())));
+    }
+    Ok(text.to_owned())
+}
+
+/// A line of progress, for whoever reads the pod's log.
+pub(crate) fn say(line: &str) {
+    use std::io::Write;
+    // Nothing is lost if nobody listens.
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Does something as a phase of the report.
+pub(crate) fn timed<T>(report: &mut Report, phase: &str, act: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let began = Instant::now();
+    let done = act();
+    let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report.phases.push((phase.to_owned(), took));
+    say(&format!("{phase}: {took} ms{}", if done.is_ok() { "" } else { ", failed" }));
+    done
+}

@@ -26,7 +26,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let mut why = None;
     // A target that nothing is known of is asked once, so that a wrong address shows before the first night.
     if breaker.wants_probe(now) || (breaker.last_good.is_none() && breaker.last_failure.is_none()) {
-        breaker = match probe::answers(&target.spec.endpoint, target.spec.ca_bundle.as_deref()).await {
+        breaker = match ask(&target).await {
             Ok(()) => breaker.good(Timestamp::now()),
             Err(message) => {
                 why = Some(message);
@@ -37,6 +37,13 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     write(ctx, &target, breaker.clone(), why).await?;
     open_workshop(ctx, &target).await?;
     Ok(breaker.probe_at().map_or(Next::Rest, |at| Next::After(pause_until(at).max(std::time::Duration::from_secs(1)))))
+}
+
+/// Asks the target whether it answers, beside the threads that everything else needs.
+async fn ask(target: &BackupTarget) -> Result<(), String> {
+    let (endpoint, ca_bundle) = (target.spec.endpoint.clone(), target.spec.ca_bundle.clone());
+    let asked = tokio::task::spawn_blocking(move || probe::answers(&endpoint, ca_bundle.as_deref())).await;
+    asked.unwrap_or_else(|error| Err(format!("the probe did not come to its end: {error}")))
 }
 
 /// Lets the work in kopnams-vault connect to the target, and to nothing else.

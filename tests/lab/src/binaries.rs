@@ -24,6 +24,8 @@ const REACH: &[(&str, &str)] = &[
 ];
 const KUBE_SCORE: &[(&str, &str)] =
     &[("go.mod", include_str!("../tools/kube-score/go.mod")), ("go.sum", include_str!("../tools/kube-score/go.sum"))];
+// One module with all three, so that their versions agree.
+const BACKUP: &[(&str, &str)] = &[("go.mod", include_str!("../tools/backup/go.mod")), ("go.sum", include_str!("../tools/backup/go.sum"))];
 
 const COMPONENTS: &[&str] = &["etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"];
 
@@ -102,13 +104,7 @@ impl Tools {
     /// For tests that need nothing else of a lab: none where Go is missing, which is said past the test harness; an error
     /// if `CI=true`, where nothing may be left out.
     pub fn ensure_or_skip(what: &str) -> Result<Option<Self>> {
-        match Self::ensure() {
-            Err(missing @ Error::NoGo(_)) if !ci() => {
-                say(&format!("SKIPPED: {what}: {missing}"));
-                Ok(None)
-            }
-            other => other.map(Some),
-        }
+        or_skip(what, Self::ensure())
     }
 
     /// The folder that holds them, for `PATH`.
@@ -139,6 +135,65 @@ impl Tools {
     #[must_use]
     pub fn reach(&self) -> PathBuf {
         self.folder.join("reach")
+    }
+}
+
+/// What backups are tested with: restic itself, an S3 server, and the program that opens what is sealed for the escrow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupTools {
+    folder: PathBuf,
+}
+
+impl BackupTools {
+    /// The lab's own build, made now if it is not in the cache yet (about 4 minutes on 2 cores, once).
+    pub fn ensure() -> Result<Self> {
+        Ok(Self { folder: backup()?.ensure()?.join("bin") })
+    }
+
+    /// As [`Tools::ensure_or_skip`].
+    pub fn ensure_or_skip(what: &str) -> Result<Option<Self>> {
+        or_skip(what, Self::ensure())
+    }
+
+    /// The folder that holds them, for `PATH`.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where restic is.
+    #[must_use]
+    pub fn restic(&self) -> PathBuf {
+        self.folder.join("restic")
+    }
+
+    /// Where versitygw is, which serves a folder as S3.
+    #[must_use]
+    pub fn versitygw(&self) -> PathBuf {
+        self.folder.join("versitygw")
+    }
+
+    /// Where age is.
+    #[must_use]
+    pub fn age(&self) -> PathBuf {
+        self.folder.join("age")
+    }
+
+    /// Where age-keygen is.
+    #[must_use]
+    pub fn age_keygen(&self) -> PathBuf {
+        self.folder.join("age-keygen")
+    }
+}
+
+/// None where Go is missing, which is said past the test harness; an error if `CI=true`, where nothing may be left out.
+fn or_skip<T>(what: &str, ensured: Result<T>) -> Result<Option<T>> {
+    match ensured {
+        Err(missing @ Error::NoGo(_)) if !ci() => {
+            say(&format!("SKIPPED: {what}: {missing}"));
+            Ok(None)
+        }
+        other => other.map(Some),
     }
 }
 
@@ -186,6 +241,27 @@ fn tools() -> Result<Recipe> {
             )?,
             program("kube-score", KUBE_SCORE, "github.com/zegl/kube-score", "github.com/zegl/kube-score/cmd/kube-score", "main.version")?,
             Program { name: "reach", files: REACH, package: "./reach", link_flags: "-s -w".to_owned(), copies: &[] },
+        ],
+        links: &[],
+    })
+}
+
+fn backup() -> Result<Recipe> {
+    let go_mod = BACKUP.first().map_or("", |(_, go_mod)| go_mod);
+    let version = |module| required(go_mod, module).map(|version| version.trim_start_matches('v'));
+    // restic tells its version from its own source; versitygw must be told.
+    let gateway = format!("-s -w -X main.Version={}", version("github.com/versity/versitygw")?);
+    let program = |name, package, link_flags| Program { name, files: BACKUP, package, link_flags, copies: &[] };
+    let plain = || "-s -w".to_owned();
+    Ok(Recipe {
+        what: format!("restic {}, versitygw and age", version("github.com/restic/restic")?),
+        takes: "about 4 minutes on 2 cores",
+        kind: "backup",
+        programs: vec![
+            program("restic", "github.com/restic/restic/cmd/restic", plain()),
+            program("versitygw", "github.com/versity/versitygw/cmd/versitygw", gateway),
+            program("age", "filippo.io/age/cmd/age", plain()),
+            program("age-keygen", "filippo.io/age/cmd/age-keygen", plain()),
         ],
         links: &[],
     })

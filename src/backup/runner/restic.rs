@@ -1,0 +1,409 @@
+//! One run of the program `restic`: what it is told, how long it may try again, and how it ended.
+//!
+//! restic repeats what the target refuses or does not answer for 15 minutes and more. An outage must be told sooner, so its
+//! own words are watched: after a time of nothing but repeating it is ended, and at once where repeating cannot help.
+
+use super::super::work::{Class, Repository};
+use super::failure::{Failure, Outcome, classify, hopeless};
+use super::{Settings, say};
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// After how long without a byte a request is made anew.
+const STUCK: Duration = Duration::from_secs(60);
+/// How long restic may take to let go of its lock when it is ended.
+const GRACE: Duration = Duration::from_secs(10);
+/// How often the child and the order to stop are looked at.
+const EVERY: Duration = Duration::from_millis(50);
+/// Complaints kept, in bytes: the class stands in the first and the last of them.
+const COMPLAINTS: usize = 64 * 1024;
+
+/// Credentials of an S3 target.
+#[derive(Clone)]
+pub struct Credentials {
+    /// The id.
+    pub access_key: String,
+    /// The key itself.
+    pub secret_key: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials").field("access_key", &self.access_key).finish_non_exhaustive()
+    }
+}
+
+/// The program, with the repository that it works on.
+#[derive(Clone, Debug)]
+pub(crate) struct Restic {
+    program: PathBuf,
+    url: String,
+    region: String,
+    tenant: String,
+    credentials: Credentials,
+    password_file: PathBuf,
+    ca_file: Option<PathBuf>,
+    cache: PathBuf,
+    lock_patience: Duration,
+    outage_patience: Duration,
+    stop: Arc<AtomicBool>,
+}
+
+/// What a run that ended well has said: the lines of its standard output.
+#[derive(Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) lines: Vec<String>,
+}
+
+/// One call of the program.
+#[derive(Debug, Default)]
+pub(crate) struct Call<'a> {
+    pub(crate) args: Vec<String>,
+    /// The folder that it runs in.
+    pub(crate) folder: Option<&'a Path>,
+    /// Another password than the tenant's.
+    pub(crate) password_file: Option<&'a Path>,
+    /// It writes locks, so it may have to wait for those of others.
+    pub(crate) waits: bool,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new<S: Into<String>>(args: impl IntoIterator<Item = S>) -> Self {
+        Self { args: args.into_iter().map(Into::into).collect(), waits: true, ..Self::default() }
+    }
+
+    pub(crate) fn inside(mut self, folder: &'a Path) -> Self {
+        self.folder = Some(folder);
+        self
+    }
+}
+
+impl Said {
+    /// The last object with this `message_type`.
+    pub(crate) fn message(&self, kind: &str) -> Option<Value> {
+        self.lines.iter().rev().find_map(|line| {
+            let value: Value = serde_json::from_str(line).ok()?;
+            (value["message_type"] == kind).then_some(value)
+        })
+    }
+
+    /// The whole output.
+    pub(crate) fn text(&self) -> String {
+        self.lines.join("\n")
+    }
+}
+
+impl Restic {
+    pub(crate) fn new(
+        settings: &Settings,
+        repository: &Repository,
+        tenant: &str,
+        credentials: Credentials,
+        password_file: PathBuf,
+    ) -> Outcome<Self> {
+        let failed = |error| Failure::local(&format!("Making the folder {}", settings.cache.display()), &error);
+        std::fs::create_dir_all(settings.cache.join("tmp")).map_err(failed)?;
+        let cache = settings.cache.canonicalize().map_err(failed)?;
+        let ca_file = match &repository.ca_bundle {
+            Some(pem) => {
+                let file = cache.join("tmp").join(format!("ca-{}.pem", std::process::id()));
+                std::fs::write(&file, pem).map_err(|error| Failure::local("Writing the certificates", &error))?;
+                Some(file)
+            }
+            None => None,
+        };
+        Ok(Self {
+            program: settings.restic.clone(),
+            url: repository.url(),
+            region: repository.region.clone(),
+            tenant: tenant.to_owned(),
+            credentials,
+            password_file: std::path::absolute(password_file).map_err(|error| Failure::local("Finding the password", &error))?,
+            ca_file,
+            cache,
+            lock_patience: settings.lock_patience,
+            outage_patience: settings.outage_patience,
+            stop: Arc::clone(&settings.stop),
+        })
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    pub(crate) fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// A folder of this process for passing files to restic. It goes with the value.
+    pub(crate) fn passing(&self, name: &str) -> Outcome<Passing> {
+        let folder = self.cache.join("tmp").join(format!("{name}-{}", std::process::id()));
+        // Left by a process of the same number, in another pod.
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).map_err(|error| Failure::local(&format!("Making the folder {}", folder.display()), &error))?;
+        Ok(Passing(folder))
+    }
+
+    /// Runs restic to its end; anything but its exit code 0 is a failure. A lock that outlasts the patience may be that of a
+    /// process that is gone: restic takes away what is surely such, and then it is tried once more.
+    pub(crate) fn run(&self, call: &Call<'_>) -> Outcome<Said> {
+        match self.once(call) {
+            Err(failure) if failure.class == Class::Locked && call.waits => {
+                self.once(&Call { waits: false, ..Call::new(["unlock"]) })?;
+                self.once(call)
+            }
+            other => other,
+        }
+    }
+
+    fn once(&self, call: &Call<'_>) -> Outcome<Said> {
+        let mut child = self
+            .command(call)
+            .spawn()
+            .map_err(|error| Failure::new(Class::Other, format!("The program {} cannot be started: {error}.", self.program.display())))?;
+        let out = child.stdout.take().map(|pipe| std::thread::spawn(move || gather(pipe)));
+        let (sender, words) = channel();
+        let err = child.stderr.take().map(|pipe| {
+            std::thread::spawn(move || {
+                for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
+                    // Nobody listens any more: it is read on, so that restic is not held up.
+                    let _ = sender.send(String::from_utf8_lossy(&line).into_owned());
+                }
+            })
+        });
+        let mut watch = Watch::new(self.outage_patience);
+        let ended = self.wait(&mut child, &words, &mut watch);
+        let lines = out.map(JoinHandle::join).and_then(Result::ok).unwrap_or_default();
+        if let Some(err) = err {
+            // A thread that only reads does not panic.
+            let _ = err.join();
+        }
+        words.try_iter().for_each(|line| watch.hear(&line));
+        let code = ended?;
+        match watch.verdict {
+            Some(failure) => Err(failure),
+            None if code == Some(0) => Ok(Said { lines }),
+            None => Err(classify(code, &watch.complaints, &watch.fatal)),
+        }
+    }
+
+    fn wait(&self, child: &mut Child, words: &Receiver<String>, watch: &mut Watch) -> Outcome<Option<i32>> {
+        let mut ending: Option<Instant> = None;
+        loop {
+            match words.recv_timeout(EVERY) {
+                Ok(line) => watch.hear(&line),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(EVERY),
+            }
+            if let Some(status) = child.try_wait().map_err(|error| Failure::local("Waiting for restic", &error))? {
+                return Ok(status.code());
+            }
+            watch.look();
+            let end = watch.verdict.is_some() || self.stop.load(Ordering::SeqCst);
+            match ending {
+                None if end => {
+                    ending = Some(Instant::now());
+                    if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+                        // It may have ended in the meantime.
+                        let _ = kill_process(pid, Signal::INT);
+                    }
+                }
+                Some(since) if since.elapsed() > GRACE => {
+                    // It may have ended in the meantime.
+                    let _ = child.kill();
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn command(&self, call: &Call<'_>) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(&call.args).arg("--json");
+        if call.waits {
+            command.arg(format!("--retry-lock={}s", self.lock_patience.as_secs()));
+        }
+        command
+            .arg(format!("--stuck-request-timeout={}s", STUCK.as_secs()))
+            // Its S3 client tries ten times before restic itself hears of it: then nobody could tell an outage from patience.
+            .arg("--option=s3.retries=1")
+            .arg(format!("--cache-dir={}", self.cache.join("restic").display()))
+            .env_clear()
+            .env("RESTIC_REPOSITORY", &self.url)
+            .env("RESTIC_PASSWORD_FILE", call.password_file.unwrap_or(&self.password_file))
+            .env("AWS_ACCESS_KEY_ID", &self.credentials.access_key)
+            .env("AWS_SECRET_ACCESS_KEY", &self.credentials.secret_key)
+            .env("RESTIC_PROGRESS_FPS", "0.016")
+            .env("HOME", &self.cache)
+            // Packs pass through here; the root of a container can be read-only.
+            .env("TMPDIR", self.cache.join("tmp"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if !self.region.is_empty() {
+            command.arg(format!("--option=s3.region={}", self.region));
+        }
+        if let Some(file) = &self.ca_file {
+            command.arg(format!("--cacert={}", file.display()));
+        }
+        if let Some(folder) = call.folder {
+            command.current_dir(folder);
+        }
+        for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"] {
+            if let Some(value) = std::env::var_os(name) {
+                command.env(name, value);
+            }
+        }
+        command
+    }
+}
+
+/// A folder that goes when it is let go.
+#[derive(Debug)]
+pub(crate) struct Passing(PathBuf);
+
+impl Passing {
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        // The cache goes with the pod.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The lines of the standard output, without the progress in between.
+fn gather(pipe: impl Read) -> Vec<String> {
+    let lines = BufReader::new(pipe).split(b'\n').map_while(Result::ok).map(|line| String::from_utf8_lossy(&line).into_owned());
+    lines
+        .filter(|line| !line.starts_with(r#"{"message_type":"status""#) && !line.starts_with(r#"{"message_type":"verbose_status""#))
+        .collect()
+}
+
+/// Follows what restic complains of.
+#[derive(Debug)]
+struct Watch {
+    patience: Duration,
+    /// Since when it has done nothing but try again.
+    trouble: Option<Instant>,
+    repeated: String,
+    complaints: String,
+    fatal: String,
+    verdict: Option<Failure>,
+}
+
+impl Watch {
+    fn new(patience: Duration) -> Self {
+        Self { patience, trouble: None, repeated: String::new(), complaints: String::new(), fatal: String::new(), verdict: None }
+    }
+
+    fn hear(&mut self, line: &str) {
+        if let Ok(value) = serde_json::from_str::<Value>(line) {
+            match value["message_type"].as_str() {
+                Some("exit_error") => {
+                    value["message"].as_str().unwrap_or_default().clone_into(&mut self.fatal);
+                    say(&format!("restic: {}", self.fatal.trim()));
+                    return;
+                }
+                Some("summary" | "status" | "verbose_status") => return,
+                _ => {}
+            }
+        } else if line.contains(" returned error, retrying after ") {
+            self.trouble.get_or_insert_with(Instant::now);
+            line.clone_into(&mut self.repeated);
+            if let Some(class) = hopeless(line) {
+                self.decide(class);
+            }
+        } else if line.contains("operation successful after") {
+            self.trouble = None;
+        }
+        if !line.trim().is_empty() {
+            say(&format!("restic: {}", line.trim()));
+            if self.complaints.len() < COMPLAINTS {
+                self.complaints.push_str(line);
+                self.complaints.push('\n');
+            }
+        }
+    }
+
+    fn look(&mut self) {
+        if self.trouble.is_some_and(|since| since.elapsed() > self.patience) {
+            let class = super::failure::class_of(&self.repeated).unwrap_or(Class::Unreachable);
+            self.decide(class);
+        }
+    }
+
+    fn decide(&mut self, class: Class) {
+        if self.verdict.is_none() {
+            let said = self.repeated.split_once(": ").map_or("", |(_, said)| said).to_owned();
+            let told = classify(
+                match class {
+                    Class::Vanished => Some(10),
+                    _ => Some(1),
+                },
+                &self.repeated,
+                &said,
+            );
+            self.verdict = Some(Failure::new(class, told.message));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: &str = r#"Stat(<config/>) returned error, retrying after 1s: Stat: Get "http://127.0.0.1:1/b/": dial tcp 127.0.0.1:1: connect: connection refused"#;
+
+    #[test]
+    fn an_outage_is_told_when_patience_ends_and_not_before() {
+        let mut watch = Watch::new(Duration::from_secs(60));
+        watch.hear(REFUSED);
+        watch.look();
+        assert_eq!(watch.verdict, None);
+        let mut watch = Watch::new(Duration::ZERO);
+        watch.look();
+        assert_eq!(watch.verdict, None, "no trouble, no verdict");
+        watch.hear(REFUSED);
+        std::thread::sleep(Duration::from_millis(2));
+        watch.look();
+        assert_eq!(watch.verdict.map(|failure| failure.class), Some(Class::Unreachable));
+    }
+
+    #[test]
+    fn trouble_that_is_over_is_forgotten() {
+        let mut watch = Watch::new(Duration::ZERO);
+        watch.hear(REFUSED);
+        watch.hear("Stat(<config/>) operation successful after 1 retries");
+        std::thread::sleep(Duration::from_millis(2));
+        watch.look();
+        assert_eq!(watch.verdict, None);
+    }
+
+    #[test]
+    fn refused_credentials_are_told_at_once() {
+        let mut watch = Watch::new(Duration::from_secs(60));
+        watch.hear(
+            "Stat(<config/>) returned error, retrying after 1s: Stat: The AWS Access Key Id you provided does not exist in our records.",
+        );
+        assert_eq!(watch.verdict.map(|failure| failure.class), Some(Class::Refused));
+    }
+
+    #[test]
+    fn the_key_is_not_in_what_is_printed_of_it() {
+        let credentials = Credentials { access_key: "id".into(), secret_key: "hidden".into() };
+        assert!(!format!("{credentials:?}").contains("hidden"));
+    }
+}

@@ -1,0 +1,108 @@
+//! Looking through a repository, forgetting what is named, and listing what is committed.
+
+use super::super::set::Part;
+use super::super::work::{Class, Report};
+use super::commit::complete;
+use super::failure::{Failure, Outcome};
+use super::restic::Call;
+use super::sets::is_id;
+use super::{Runner, say, timed};
+use jiff::{SignedDuration, Timestamp};
+use std::fs;
+use std::path::Path;
+
+/// How far the clock of a node may be ahead.
+const AHEAD: SignedDuration = SignedDuration::from_mins(10);
+
+impl Runner {
+    /// Looks through the repository; with a share, reads that share of the data too.
+    pub(crate) fn check(&self, report: &mut Report, read: Option<(u32, u32)>) -> Outcome<()> {
+        let mut args = vec!["check".to_owned()];
+        if let Some((share, of)) = read {
+            if share == 0 || share > of {
+                return Err(Failure::order(format!("There is no part {share} of {of}; count from 1.")));
+            }
+            args.push(format!("--read-data-subset={share}/{of}"));
+        }
+        timed(report, "check", || self.restic.run(&Call::new(args)))?;
+        report.message = match read {
+            None => "The repository is whole as far as its lists tell; its data was not read.".to_owned(),
+            Some((share, of)) => {
+                format!("The repository is whole, and part {share} of {of} of its data was read and is as it was written.")
+            }
+        };
+        Ok(())
+    }
+
+    /// Deletes everything in a folder and keeps the folder.
+    pub(crate) fn clear(report: &mut Report, folder: &Path) -> Outcome<()> {
+        let failed = |error| Failure::local(&format!("Clearing the folder {}", folder.display()), &error);
+        timed(report, "clear", || {
+            for entry in fs::read_dir(folder).map_err(failed)? {
+                let entry = entry.map_err(failed)?;
+                // What a file system makes itself belongs to nobody else.
+                if entry.file_name() == "lost+found" {
+                    continue;
+                }
+                let is_folder = entry.file_type().map_err(failed)?.is_dir();
+                if is_folder { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) }.map_err(failed)?;
+            }
+            Ok(())
+        })?;
+        report.message = "The folder is empty.".to_owned();
+        Ok(())
+    }
+
+    /// Forgets exactly these snapshots, and gives their room back if asked.
+    pub(crate) fn forget(&self, report: &mut Report, snapshots: &[String], prune: bool) -> Outcome<()> {
+        if let Some(wrong) = snapshots.iter().find(|id| !is_id(id)) {
+            return Err(Failure::order(format!("`{wrong}` is not the whole id of a snapshot; nothing was forgotten.")));
+        }
+        if snapshots.is_empty() && !prune {
+            return Err(Failure::order("There is nothing to forget and nothing to prune."));
+        }
+        // Done again, some are gone already; restic would say no more than that.
+        let all = self.snapshots()?;
+        let there: Vec<&String> = snapshots.iter().filter(|id| all.iter().any(|snapshot| &&snapshot.id == id)).collect();
+        if !there.is_empty() {
+            let args = ["forget".to_owned()].into_iter().chain(there.iter().map(|&id| id.clone()));
+            timed(report, "forget", || self.restic.run(&Call::new(args)))?;
+            let left = self.snapshots()?;
+            if there.iter().any(|id| left.iter().any(|snapshot| &snapshot.id == *id)) {
+                return Err(Failure::new(Class::Refused, "Snapshots are still there after they were forgotten."));
+            }
+        }
+        if prune {
+            timed(report, "prune", || self.restic.run(&Call::new(["prune"])))?;
+        }
+        report.message = format!("{} snapshots are forgotten{}.", there.len(), if prune { " and the repository is pruned" } else { "" });
+        Ok(())
+    }
+
+    /// Lists the sets that are committed and whole. What cannot be read, lacks a part or is dated in the future is none.
+    pub(crate) fn list(&self, report: &mut Report) -> Outcome<()> {
+        let all = timed(report, "snapshots", || self.snapshots())?;
+        let latest = Timestamp::now().checked_add(AHEAD).unwrap_or(Timestamp::MAX);
+        let manifests = all.iter().filter(|snapshot| snapshot.is_part(&Part::Manifest));
+        let (mut sets, mut passed) = (Vec::new(), 0_u64);
+        for snapshot in manifests {
+            let read = match snapshot.time <= latest {
+                true => self.manifest(&snapshot.id, &all).and_then(|manifest| complete(&manifest, &all).map(|()| manifest)),
+                false => Err(Failure::new(Class::Damaged, "It is dated in the future.")),
+            };
+            match read {
+                Ok(manifest) => sets.push((snapshot.id.clone(), manifest.set, snapshot.time.to_string())),
+                // The repository itself does not answer: that is no list.
+                Err(failure) if !matches!(failure.class, Class::Damaged | Class::Missing | Class::Other) => return Err(failure),
+                Err(failure) => {
+                    passed += 1;
+                    say(&format!("not a set: {}: {}", snapshot.id, failure.message));
+                }
+            }
+        }
+        report.message = format!("{} sets are whole", sets.len());
+        report.message.push_str(&if passed == 0 { ".".to_owned() } else { format!("; {passed} manifests are of no whole set.") });
+        report.sets = sets;
+        Ok(())
+    }
+}

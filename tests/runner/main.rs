@@ -1,0 +1,8 @@
+//! The runner as it runs in a Job: the real program, the real restic, a real S3 server with tenants of its own. Each fault
+//! is shown beside the same work without it; where restic alone would not notice, that is shown first.
+
+mod faults;
+mod guarded;
+mod kills;
+mod life;
+mod world;
