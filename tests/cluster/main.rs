@@ -5,6 +5,7 @@
 //! own. `cargo test --test cluster -- --test-threads=1` prints how long each took.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod admission;
 mod audit;
 mod backups;
 mod deeds;

@@ -37,7 +37,7 @@ const READABLE: [(&str, &str); 16] = [
     ("kopnams.lv", "municipalityapps/status"),
 ];
 /// What neither may do anything with.
-const CLOSED: [(&str, &str); 21] = [
+const CLOSED: [(&str, &str); 26] = [
     ("", "secrets"),
     ("", "configmaps"),
     ("", "serviceaccounts"),
@@ -59,6 +59,11 @@ const CLOSED: [(&str, &str); 21] = [
     ("discovery.k8s.io", "endpointslices"),
     ("kopnams.lv", "municipalities"),
     ("kopnams.lv", "platforms"),
+    ("kopnams.lv", "backuptargets"),
+    ("kopnams.lv", "backupvaults"),
+    ("kopnams.lv", "backupruns"),
+    ("kopnams.lv", "restoreruns"),
+    ("kopnams.lv", "restoredrills"),
 ];
 
 type Right = (&'static str, &'static str, &'static str);
@@ -118,7 +123,7 @@ fn roles_by_verb_and_resource() {
     shared("roles by verb and resource", async |world| {
         two_towns(world, "tabula", "blakus").await;
         let own = ["tabula", "tabula--viens"];
-        let others = ["blakus", "blakus--viens", "kopnams-system", "kube-system", "default"];
+        let others = ["blakus", "blakus--viens", "kopnams-system", "kopnams-vault", "kube-system", "default"];
         for (user, group, operator) in [("member", "tabula:it", true), ("looker", "tabula:staff", false)] {
             let client = world.as_member(user, &[group]).await;
             for space in own {

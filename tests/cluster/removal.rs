@@ -74,7 +74,7 @@ fn without_grace_a_namespace_goes_unless_it_holds_a_claim() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let held = world.get("Namespace", "", "dati--pilns").await.expect("it holds a claim");
         assert!(held["metadata"]["deletionTimestamp"].is_null(), "{}", shown(&held));
-        world.delete("PersistentVolumeClaim", "dati--pilns", "data").await;
+        world.delete_kept("PersistentVolumeClaim", "dati--pilns", "data").await;
         world.gone("Namespace", "", "dati--pilns").await;
         world.see("Municipality", "", "dati", "tells of nothing", |o| o["status"]["unclaimed"].is_null()).await;
     });

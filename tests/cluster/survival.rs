@@ -80,7 +80,7 @@ async fn the_definition_goes(world: &World, before: &[Kept]) {
 
 async fn the_home_goes(world: &World, before: &[Kept]) {
     let home = world.get("Namespace", "", "saglabats").await.unwrap();
-    world.delete("Namespace", "", "saglabats").await;
+    world.delete_kept("Namespace", "", "saglabats").await;
     world.see("Namespace", "", "saglabats", "made again", |o| uid(o) != uid(&home)).await;
     world.ready_municipality("saglabats").await;
     all_there(world, before, "the home namespace was deleted").await;

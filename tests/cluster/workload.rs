@@ -159,7 +159,7 @@ fn what_somebody_changes_in_a_workload_is_put_right_and_what_is_left_over_goes()
         let space = "vejs--viss";
         let edits = [
             ("Deployment", "web", json!({"spec": {"replicas": 3}})),
-            ("Deployment", "helper", json!({"spec": {"template": {"spec": {"priorityClassName": "kopnams-backup"}}}})),
+            ("Deployment", "helper", json!({"spec": {"template": {"spec": {"priorityClassName": "system-cluster-critical"}}}})),
             ("StatefulSet", "database", json!({"spec": {"template": {"spec": {"terminationGracePeriodSeconds": 5}}}})),
             ("ConfigMap", "settings", json!({"data": {"title": "Other", "more": "x"}})),
             ("Service", "web", json!({"spec": {"selector": {"app": "other"}}})),

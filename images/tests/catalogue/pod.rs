@@ -74,6 +74,14 @@ impl Image {
     pub fn path(&self) -> &Path {
         self.root.path()
     }
+
+    /// Makes the place of a mount where the image has none, as a container's runtime does. `/dev` is the container's own.
+    fn mount_point(&self, from: &Path, to: &str) {
+        let place = self.root.path().join(to.trim_start_matches('/'));
+        if from.is_dir() && !to.starts_with("/dev/") {
+            fs::create_dir_all(place).unwrap();
+        }
+    }
 }
 
 /// A network of its own with nothing but the loopback device, and folders that containers share.
@@ -175,6 +183,7 @@ impl Start<'_> {
             command.args(["--tmpfs", folder]);
         }
         for (from, to) in &self.mounts {
+            self.image.mount_point(from, to);
             command.arg("--bind").arg(from).arg(to);
         }
         for pair in self.image.config["Env"].as_array().into_iter().flatten() {
