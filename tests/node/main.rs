@@ -23,6 +23,7 @@ mod world;
 #[path = "../../images/tests/catalogue/clerks.rs"]
 mod story;
 
+mod backups;
 mod browser;
 mod chromium;
 mod clerks;

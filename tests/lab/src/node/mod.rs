@@ -177,6 +177,12 @@ impl Node {
         INSIDE
     }
 
+    /// The machine's own address on the link to the node: what listens there is outside the cluster, and pods may reach it.
+    #[must_use]
+    pub fn machine_address(&self) -> &'static str {
+        OUTSIDE
+    }
+
     /// Where the ingress answers in plain HTTP, without a slash at the end.
     #[must_use]
     pub fn ingress_url(&self) -> String {
