@@ -250,25 +250,13 @@ pub fn to_csv(records: &[Evidence]) -> Result<String, csv::Error> {
     writer.write_record(COLUMNS)?;
     for Evidence { finding, previous, hash } in records {
         let phases: Vec<String> = finding.phases.iter().map(|phase| format!("{}={}", phase.name, phase.milliseconds)).collect();
-        writer.write_record([
-            &finding.tenant,
-            &finding.municipality,
-            &finding.app,
-            &finding.set,
-            &finding.recovery_point.to_string(),
-            finding.level.as_str(),
-            &finding.began.to_string(),
-            &finding.ended.to_string(),
-            &phases.join(" "),
-            &finding.files.to_string(),
-            &finding.bytes.to_string(),
-            &finding.tables.to_string(),
-            &finding.rows.to_string(),
-            finding.outcome.as_str(),
-            finding.class.map_or("", Class::as_str),
-            previous,
-            hash,
-        ])?;
+        let texts = [&finding.tenant, &finding.municipality, &finding.app, &finding.set].map(String::as_str);
+        let [recovery_point, began, ended] = [finding.recovery_point, finding.began, finding.ended].map(|at| at.to_string());
+        let numbers = [finding.files, finding.bytes, finding.tables, finding.rows].map(|number| number.to_string());
+        let phases = phases.join(" ");
+        let times = [recovery_point.as_str(), finding.level.as_str(), &began, &ended, &phases];
+        let end = [finding.outcome.as_str(), finding.class.map_or("", Class::as_str), previous, hash];
+        writer.write_record(texts.iter().chain(&times).copied().chain(numbers.iter().map(String::as_str)).chain(end))?;
     }
     let bytes = writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())

@@ -147,8 +147,10 @@ fn csv_is_quoted_as_rfc_4180_says() {
     let records = [append("", odd), append("x", finding(1))];
     let text = to_csv(&records).unwrap();
     assert!(text.starts_with(&(COLUMNS.join(",") + "\r\n")) && text.ends_with("\r\n"));
-    assert!(text.contains(r#","a,""b""
-c",set-0,2027-01-14T22:00:00Z,Database,"#));
+    assert!(text.contains(
+        r#","a,""b""
+c",set-0,2027-01-14T22:00:00Z,Database,"#
+    ));
     assert!(text.contains(",fetch=1200 load=300,10,1048576,7,12345,Passed,NoSpace,,"));
     let mut reader = csv::Reader::from_reader(text.as_bytes());
     let rows: Vec<csv::StringRecord> = reader.records().collect::<Result<_, _>>().unwrap();
