@@ -39,7 +39,7 @@ pub struct Database {
     #[x_kube(validation = Rule::new("self.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$')")
         .message("NameInvalid: a database's name is lower-case letters, digits and hyphens; write for example rt"))]
     pub name: String,
-    /// Kind of the object that runs it. Default: StatefulSet.
+    /// Kind of the object that runs it. Default: `StatefulSet`.
     #[serde(default)]
     pub workload_kind: WorkloadKind,
     /// Name of that object.
@@ -63,7 +63,7 @@ pub struct Database {
 pub enum WorkloadKind {
     /// A Deployment.
     Deployment,
-    /// A StatefulSet.
+    /// A `StatefulSet`.
     #[default]
     StatefulSet,
 }
