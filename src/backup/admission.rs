@@ -115,7 +115,9 @@ impl<'a> Taken<'a> {
 #[must_use]
 pub fn admit(waiting: &[Run], running: &[Run], limits: Limits, breakers: &BTreeMap<String, Breaker>, now: Timestamp) -> Vec<String> {
     let mut taken = Taken::default();
-    running.iter().for_each(|run| taken.take(run));
+    for run in running {
+        taken.take(run);
+    }
     let started: BTreeSet<&str> = running.iter().map(|run| run.id.as_str()).collect();
     let mut line: Vec<&Run> = waiting
         .iter()

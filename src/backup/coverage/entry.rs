@@ -36,7 +36,7 @@ pub struct Database {
     /// Its name in a backup, for example rt; never changed, or its history ends.
     #[schemars(length(min = 1, max = 63))]
     pub name: String,
-    /// Kind of the object that runs it. Default: StatefulSet.
+    /// Kind of the object that runs it. Default: `StatefulSet`.
     #[serde(default)]
     pub workload_kind: WorkloadKind,
     /// Name of that object.
@@ -60,7 +60,7 @@ pub struct Database {
 pub enum WorkloadKind {
     /// A Deployment.
     Deployment,
-    /// A StatefulSet.
+    /// A `StatefulSet`.
     #[default]
     StatefulSet,
 }

@@ -269,7 +269,8 @@ fn two_databases_with_equal_container_names_are_two_parts() {
 
 #[test]
 fn a_database_that_cannot_be_dumped_is_said_for_itself_and_for_its_volume() {
-    let cases: [(&str, fn(&mut Database)); 4] = [
+    type Change = (&'static str, fn(&mut Database));
+    let cases: [Change; 4] = [
         ("no StatefulSet `gone`", |database| database.workload = "gone".into()),
         ("no Deployment `db`", |database| database.workload_kind = WorkloadKind::Deployment),
         ("no container `gone`", |database| database.container = Some("gone".into())),

@@ -218,6 +218,9 @@ fn any_history() -> impl Strategy<Value = Vec<Committed>> {
     })
 }
 
+/// How many periods count, and which one a date is in.
+type Period<'a> = (u32, &'a dyn Fn(jiff::civil::Date) -> (i16, i16));
+
 const NOW: Timestamp = Timestamp::constant(1_800_000_000, 0);
 
 proptest! {
@@ -256,7 +259,6 @@ proptest! {
         // Every period that the rules count has its newest set.
         let within: Vec<&&Committed> = past.iter().filter(|set| !old(set)).collect();
         let day = |set: &Committed| set.recovery_point.to_zoned(zone.clone()).date();
-        type Period<'a> = (u32, &'a dyn Fn(jiff::civil::Date) -> (i16, i16));
         let rows: [Period<'_>; 4] = [
             (rules.daily, &|d| (d.year(), d.day_of_year())),
             (rules.weekly, &|d| (d.iso_week_date().year(), i16::from(d.iso_week_date().week()))),
