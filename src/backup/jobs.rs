@@ -14,13 +14,13 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// Folder of a volume that is backed up, or of what is restored, in the runner.
-pub const DATA: &str = "/kopnams/data";
+pub const DATA: &str = "/var/kopnams/data";
 /// Folder of a database's dump, in the runner and in the database's own container.
-pub const DUMP: &str = "/kopnams/dump";
+pub const DUMP: &str = "/var/kopnams/dump";
 /// Folder of the configuration of an app, in the runner.
-pub const CONFIGURATION: &str = "/kopnams/configuration";
+pub const CONFIGURATION: &str = "/var/kopnams/configuration";
 /// File into which a database's container writes the facts that it found after loading.
-pub const FACTS: &str = "/kopnams/facts/found";
+pub const FACTS: &str = "/var/kopnams/facts/found";
 /// Seconds that a piece of work may take at most, beside its wait for a node.
 pub const DEADLINE: i64 = 6 * 3600;
 /// Memory of a runner. `restic` holds its index in it, which is small for a repository of one app.
@@ -141,7 +141,7 @@ pub fn runner(name: &str, image: &str, order: Option<&str>, mounts: &[Value]) ->
     let order = order.map_or_else(|| WORK_FILE.to_string(), |order| format!("{order}.json"));
     let mut all = vec![
         json!({"name": "work", "mountPath": WORK_FOLDER, "readOnly": true}),
-        json!({"name": "cache", "mountPath": "/kopnams/cache"}),
+        json!({"name": "cache", "mountPath": "/var/kopnams/cache"}),
         json!({"name": "cache", "mountPath": "/tmp", "subPath": "tmp"}),
     ];
     all.extend_from_slice(mounts);
@@ -288,7 +288,7 @@ pub fn database(wanted: &DatabaseJob<'_>) -> (Value, Vec<Value>) {
         let wanted = mount.get("name").and_then(Value::as_str);
         volumes().find(|volume| volume.get("name").and_then(Value::as_str) == wanted)
     };
-    let mut mounts = vec![json!({"name": "dump", "mountPath": DUMP}), json!({"name": "facts", "mountPath": "/kopnams/facts"})];
+    let mut mounts = vec![json!({"name": "dump", "mountPath": DUMP}), json!({"name": "facts", "mountPath": "/var/kopnams/facts"})];
     let mut extra: Vec<Value> = vec![json!({"name": "dump", "emptyDir": {}}), json!({"name": "facts", "emptyDir": {}})];
     for mount in used {
         let Some(volume) = named(mount) else {

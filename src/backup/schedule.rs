@@ -18,8 +18,6 @@ use sha2::{Digest, Sha256};
 /// Waits before a failed run is tried again, in minutes: enough for a pod that moved or a lock that was held. After the last
 /// the next regular slot is next.
 const RETRIES: [i64; 3] = [5, 15, 45];
-/// Minutes from an app's first answer to its first backup, and over how many more the apps of one roll-out are spread.
-const FIRST: (i64, u64) = (0, 1);
 const DAY: i64 = 24 * 60;
 /// The shortest step between slots, in minutes.
 const SHORTEST_STEP: i64 = 5;
@@ -173,10 +171,8 @@ pub fn next_due(tenant_id: &str, rhythm: Rhythm<'_>, history: &History, now: Tim
     }
     let baseline = done.max(history.created).unwrap_or(now);
     let regular = if last > baseline { last } else { next };
-    let first = history.answered.filter(|_| done.is_none()).and_then(|answered| {
-        let wait = FIRST.0 + i64::try_from(spread(tenant_id) % FIRST.1).unwrap_or_default();
-        answered.checked_add(SignedDuration::from_mins(wait)).ok()
-    });
+    // As soon as it answers; that many do at the same time is seen to by the pools.
+    let first = history.answered.filter(|_| done.is_none());
     due(first.map_or(regular, |first| first.min(regular)))
 }
 

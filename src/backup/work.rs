@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Folder in which the order and the secrets beside it are mounted.
-pub const WORK_FOLDER: &str = "/kopnams/work";
+pub const WORK_FOLDER: &str = "/var/kopnams/work";
 /// Name of the order in that folder.
 pub const WORK_FILE: &str = "work.json";
 /// Name of the file with the repository's password.

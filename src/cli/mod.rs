@@ -1,5 +1,6 @@
 //! The command line: thin, over the same functions as the controller.
 
+pub mod backups;
 pub mod crds;
 pub mod plan;
 pub mod run;
@@ -29,6 +30,8 @@ enum Command {
     Run(run::Run),
     Validate(validate::Validate),
     Plan(plan::PlanArgs),
+    Backups(backups::Backups),
+    Restore(backups::Restore),
     /// Print the custom resource definitions of this release.
     Crds(crds::Crds),
     /// Take the operator's finalizers off before it is uninstalled; nothing else is touched.
@@ -52,6 +55,8 @@ impl Cli {
             Command::Run(args) => args.run(),
             Command::Validate(args) => args.run(),
             Command::Plan(args) => args.run(),
+            Command::Backups(args) => args.run(),
+            Command::Restore(args) => args.run(),
             Command::Crds(args) => args.run(),
             Command::Release(args) => args.run(),
             Command::Runner(args) => args.run(),

@@ -95,12 +95,12 @@ impl Release {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime> {
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().context("the runtime could not be started")
 }
 
 /// For a client that repeats nothing by itself: a reconcile decides what is tried again and when.
-async fn config() -> Result<Config> {
+pub(super) async fn config() -> Result<Config> {
     let mut config = Config::infer().await.context("no cluster: set KUBECONFIG or run inside a cluster")?;
     config.default_retry = false;
     Ok(config)

@@ -30,7 +30,7 @@ pub struct Runner {
     #[arg(long, value_name = "PROGRAM")]
     restic: Option<PathBuf>,
     /// Folder for restic's cache.
-    #[arg(long, value_name = "FOLDER", default_value = "/kopnams/cache")]
+    #[arg(long, value_name = "FOLDER", default_value = "/var/kopnams/cache")]
     cache: PathBuf,
     /// How long a lock of somebody else is waited for.
     #[arg(long, value_name = "SECONDS", default_value_t = 600, hide = true)]

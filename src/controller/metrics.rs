@@ -1,5 +1,7 @@
 //! Metrics: what was written, what was repaired, how long it takes, and what waits.
 
+mod backups;
+
 use super::Context;
 use super::error::ReconcileError;
 use crate::apply::ApplyError;
@@ -45,6 +47,7 @@ pub struct Metrics {
     requests: Gauge,
     refused: Gauge,
     unclaimed: Gauge,
+    backups: backups::Backups,
 }
 
 impl Default for Metrics {
@@ -69,6 +72,7 @@ impl Metrics {
             requests: Gauge::default(),
             refused: Gauge::default(),
             unclaimed: Gauge::default(),
+            backups: backups::Backups::default(),
             registry: Registry::default(),
         };
         registry.register("writes", "Writes to the API server", metrics.writes.clone());
@@ -81,6 +85,7 @@ impl Metrics {
         registry.register("requests", "Requests", metrics.requests.clone());
         registry.register("refused_requests", "Requests that are refused as they stand", metrics.refused.clone());
         registry.register("unclaimed_tenants", "App namespaces without a request", metrics.unclaimed.clone());
+        metrics.backups.register(&mut registry);
         Self { registry, ..metrics }
     }
 
@@ -131,6 +136,7 @@ impl Metrics {
             let unclaimed =
                 world.index.namespaces().filter_map(|(name, _)| world.deed(name)?.key()).filter(|key| !world.apps.contains_key(key));
             gauge(&self.unclaimed, unclaimed.count());
+            self.backups.fill(&world, jiff::Timestamp::now());
         }
         let mut text = String::new();
         // Writing to a string cannot fail.

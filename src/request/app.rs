@@ -152,6 +152,9 @@ pub struct BackupStatus {
     /// Number of sets that are kept.
     #[serde(default)]
     pub sets: u32,
+    /// The sets that are kept, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub list: Vec<SetLine>,
     /// Recovery point of the oldest set that is kept, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest: Option<String>,
@@ -170,6 +173,21 @@ pub struct BackupStatus {
     /// The restore that goes on, or the last one, in plain words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<String>,
+}
+
+/// A set, as whoever asks for a restore needs to know it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SetLine {
+    /// Its name, as `restoreFrom.set` takes it.
+    pub name: String,
+    /// Everything that was written before is in it, RFC 3339.
+    pub recovery_point: String,
+    /// Bytes of its parts.
+    pub bytes: u64,
+    /// A restore of it was tried and was good.
+    #[serde(default)]
+    pub verified: bool,
 }
 
 /// What was granted to an app: the numbers and names from which everything of it is made.

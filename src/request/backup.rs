@@ -321,6 +321,9 @@ pub struct BackupVaultStatus {
     /// The committed sets, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sets: Vec<SetRecord>,
+    /// Recovery point of the first set that was ever made, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_set: Option<String>,
     /// Recovery point of the newest set, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_success: Option<String>,

@@ -330,9 +330,7 @@ fn resource(kind: &str) -> ApiResource {
         }
         "Municipality" => ("kopnams.lv", "v1alpha1", "municipalities".into()),
         "DataClass" => ("kopnams.lv", "v1alpha1", "dataclasses".into()),
-        "Platform" | "HostedSystem" | "MunicipalityApp" | "BackupTarget" | "BackupVault" | "BackupRun" | "RestoreRun" | "RestoreDrill" => {
-            ("kopnams.lv", "v1alpha1", format!("{}s", kind.to_lowercase()))
-        }
+        "Platform" | "HostedSystem" | "MunicipalityApp" => ("kopnams.lv", "v1alpha1", format!("{}s", kind.to_lowercase())),
         other => panic!("add {other} to the kinds of these tests"),
     };
     let api_version = if group.is_empty() { version.to_string() } else { format!("{group}/{version}") };

@@ -173,7 +173,7 @@ async fn go_on(
             user: User::of(pod, Some(container)),
             before: vec![fetcher, load],
             volumes,
-            runner_mounts: vec![json!({"name": "facts", "mountPath": "/kopnams/facts", "readOnly": true})],
+            runner_mounts: vec![json!({"name": "facts", "mountPath": "/var/kopnams/facts", "readOnly": true})],
             orders: vec![(None, order(compare)), (Some("fetch"), order(fetch))],
             files,
             ..base

@@ -18,7 +18,7 @@ use crate::backup::admission::{self, Purpose, Run};
 use crate::backup::breaker::Breaker;
 use crate::policy::AppKey;
 use crate::request::BackupTarget;
-use crate::request::app::{BackupStatus, Grant};
+use crate::request::app::{BackupStatus, Grant, SetLine};
 use crate::request::backup::{BackupVaultStatus, PlatformBackup, Profile, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
 use crate::status::backed_up::Backups;
 use crate::status::patch_status;
@@ -118,6 +118,16 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
         last_success: status.last_success.clone(),
         last_set: status.sets.last().map(|set| set.name.clone()),
         sets: u32::try_from(status.sets.len()).unwrap_or(u32::MAX),
+        list: status
+            .sets
+            .iter()
+            .map(|set| SetLine {
+                name: set.name.clone(),
+                recovery_point: set.recovery_point.clone(),
+                bytes: set.bytes,
+                verified: set.verified,
+            })
+            .collect(),
         oldest: status.sets.first().map(|set| set.recovery_point.clone()),
         next_due: status.next_due.clone(),
         failures: (status.failures.count > 0).then(|| status.failures.clone()),

@@ -349,7 +349,7 @@ async fn fill(
                 user: User::of(pod, Some(container)),
                 before: vec![fetcher, clear, load],
                 volumes,
-                runner_mounts: vec![json!({"name": "facts", "mountPath": "/kopnams/facts", "readOnly": true})],
+                runner_mounts: vec![json!({"name": "facts", "mountPath": "/var/kopnams/facts", "readOnly": true})],
                 orders: vec![
                     (None, order(compare)),
                     (Some("fetch"), order(fetch)),

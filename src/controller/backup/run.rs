@@ -220,6 +220,7 @@ async fn ended(
                     vault.sets.push(set.clone());
                 }
                 vault.last_success = Some(set.recovery_point.clone()).max(vault.last_success.take());
+                vault.first_set.get_or_insert_with(|| set.recovery_point.clone());
                 vault.failures = Failures::default();
                 vault.coverage = coverage;
             })

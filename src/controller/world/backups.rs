@@ -403,6 +403,10 @@ fn run_pod(pod: &Pod, name: String, run: String) -> RunPod {
             Some(Ended::Before(format!("{container}: {}", what.trim())))
         }
         (None, Some((_, end))) => Some(match said(&end) {
+            // The container runtime's own words.
+            Some(text) if end.reason.as_deref().is_some_and(|reason| reason != "Completed" && reason != "Error") => {
+                Ended::Silent(format!("the runner could not be run: {}", text.trim()))
+            }
             Some(text) => Ended::Reported(text),
             None => {
                 let reason = end.reason.unwrap_or_default();

@@ -63,6 +63,10 @@ impl World {
             self.touch(Key::Municipality(key.municipality.clone()));
         }
         if asked_otherwise || changed {
+            // The first backup is due when the app first answers.
+            if let Some(tenant_id) = self.tenant_of(&key).filter(|tenant_id| self.backups.vaults.contains_key(tenant_id)) {
+                self.touch(Key::Vault(tenant_id));
+            }
             self.touch(Key::App(key));
         }
     }
