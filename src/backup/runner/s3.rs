@@ -233,16 +233,12 @@ impl S3 {
         let answer = self.ask(&ask)?.unless("Destroying what the repository holds", &[])?;
         // The answer is fine even if some objects stay.
         let code = answer.code();
-        match code.as_str() {
-            "" => Ok(()),
-            _ => {
-                let message = element(&answer.body, "Message");
-                Err(Failure::new(
-                    Class::Refused,
-                    format!("Not everything could be destroyed, for versions are locked or not to be touched: {code}, {message}."),
-                ))
-            }
+        if code.is_empty() {
+            return Ok(());
         }
+        let message = element(&answer.body, "Message");
+        let why = format!("Not everything could be destroyed, for versions are locked or not to be touched: {code}, {message}.");
+        Err(Failure::new(Class::Refused, why))
     }
 }
 
