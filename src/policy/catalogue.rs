@@ -44,7 +44,8 @@ impl Entry {
         };
         let read = spec.versions.iter().enumerate().map(|(index, version)| Template::read(&spec, index, version));
         let (templates, flaws): (Vec<_>, Vec<_>) = read.map(|(template, flaws)| (Arc::new(template), flaws)).unzip();
-        let flaws = flaws.into_iter().flatten().collect();
+        let backups = spec.versions.iter().enumerate().flat_map(|(index, version)| backup_flaws(index, version));
+        let flaws = flaws.into_iter().flatten().chain(backups).collect();
         let revisions = spec.versions.iter().map(|version| revision(&spec, version)).collect();
         Self { spec, problems: Vec::new(), validator, templates, revisions, flaws }
     }
@@ -176,6 +177,14 @@ impl Entry {
         };
         validator.iter_errors(given).take(10).map(reject).collect()
     }
+}
+
+/// What a version says of its backups and does not fit its objects.
+fn backup_flaws(index: usize, version: &Version) -> Vec<Rejection> {
+    let kind = |object: &Value| crate::template::shape::kind(object).ok().map(|kind| (kind, object.clone()));
+    let objects: Vec<_> = version.objects.iter().filter_map(kind).collect();
+    let reject = |message| Rejection::new(Reason::BackupInvalid, format!("/spec/versions/{index}/backup"), message);
+    version.backup.problems(&objects).into_iter().map(reject).collect()
 }
 
 /// The revision of a version: a hash of its objects and of what fills them, so that an edit shows.

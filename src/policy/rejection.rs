@@ -68,7 +68,6 @@ reasons! {
     StorageShrinks: "A request asks for less storage than its app has, and a volume cannot be made smaller.",
     DowngradeRefused: "A request asks for a version that cannot read the data of the one that runs.",
     BackupInvalid: "Settings of backups contradict each other, or are written in a way that nothing can be made of.",
-    RestoreSourceUnknown: "The backups that a new app is to be filled from are not there.",
     RequirementMissing: "The data class requires a statement that the request lacks.",
     HostnameInvalid: "A host name is not an exact DNS name in lower case.",
     HostnameOutsideZones: "A host name is outside the municipality's zones.",

@@ -198,9 +198,11 @@ fn a_lock_of_the_dead_is_taken_away_and_that_of_the_living_is_heeded() {
     tenant.as_admin();
     let slow = tenant.at(proxy.endpoint());
     proxy.set(Fault::Latency(Duration::from_millis(300)));
+    // Where locks were, there are markers that they are deleted.
+    let before = objects(&tenant, "locks");
     let mut pruning = slow.stock(&["prune"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let began = Instant::now();
-    while objects(&tenant, "locks").is_empty() {
+    while objects(&tenant, "locks") == before {
         assert!(began.elapsed() < Duration::from_secs(30) && pruning.try_wait().unwrap().is_none(), "no lock was seen");
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -211,6 +213,32 @@ fn a_lock_of_the_dead_is_taken_away_and_that_of_the_living_is_heeded() {
     pruning.wait().unwrap();
     assert_eq!(tenant.restic_in(&tenant.volume(), &["backup", "."]).status.code(), Some(11), "restic alone stays locked out");
     tenant.does("r2", tenant.part());
+}
+
+/// The kubelet asks first: there is still a report then, and no lock stays.
+#[test]
+fn a_runner_that_is_asked_to_end_lets_go_and_says_so() {
+    let Some(world) = world() else { return };
+    let tenant = world.tenant("ended");
+    tenant.file("page", noise(8, 300_000));
+    tenant.set("r1");
+    let proxy = FaultProxy::start(world.s3.listens()).unwrap();
+    let slow = tenant.at(proxy.endpoint());
+    proxy.set(Fault::Latency(Duration::from_millis(300)));
+    let before = objects(&tenant, "locks");
+    let started = slow.start("r2", slow.part());
+    let began = Instant::now();
+    while objects(&tenant, "locks") == before {
+        assert!(began.elapsed() < Duration::from_mins(1), "no lock was seen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let runner = rustix::process::Pid::from_raw(i32::try_from(started.child.id()).unwrap()).unwrap();
+    rustix::process::kill_process(runner, rustix::process::Signal::TERM).unwrap();
+    let ended = started.wait();
+    assert_eq!((ended.report.failure, ended.code), (Some(Class::Deadline), Some(1)), "{}", ended.said);
+    let locks = tenant.restic(&["list", "locks"]);
+    assert_eq!(String::from_utf8_lossy(&locks.stdout), "", "{}", ended.said);
+    assert_eq!(tenant.sets(), ["r1"]);
 }
 
 /// F13 and F14

@@ -223,6 +223,16 @@ fn what_is_destroyed_is_gone_and_so_is_its_writer() {
     assert!(!fs::read_to_string(world.folder.join("users/users.json")).unwrap().contains("writerleaving"));
     tenant.does("destroy", destroy());
     assert_eq!(neighbour.sets(), ["r1"]);
+    // As long as versions are locked, nobody can destroy them, the administrator neither.
+    let held = world.bare("held");
+    let locked = Issue { lock_days: 1, ..Issue::default_one() };
+    held.does("prepare", Task::Prepare { issue: Some(locked.clone()), escrow: None });
+    held.as_writer();
+    held.file("page", "x");
+    held.set("r1");
+    held.as_admin();
+    held.fails("destroy", Task::Destroy { issue: Some(locked) }, Class::Refused);
+    assert_eq!(held.sets(), ["r1"]);
     // Two tenants in one bucket: one prefix begins as the other does.
     let below = |name: &str, prefix: &str| {
         let mut tenant = world.bare(name);

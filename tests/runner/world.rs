@@ -255,7 +255,7 @@ impl Tenant<'_> {
     pub fn stock(&self, args: &[&str]) -> Command {
         let secret = |name: &str| fs::read_to_string(self.folder.join("secrets").join(name)).unwrap();
         let mut command = Command::new(&self.world.restic);
-        command.args(args).arg("--no-cache").env_clear().env("RESTIC_REPOSITORY", self.repository.url());
+        command.arg("--no-cache").args(args).env_clear().env("RESTIC_REPOSITORY", self.repository.url());
         command.env("RESTIC_PASSWORD", secret("password")).env("HOME", &self.folder).env("TMPDIR", std::env::temp_dir());
         command.env("AWS_ACCESS_KEY_ID", secret("access-key")).env("AWS_SECRET_ACCESS_KEY", secret("secret-key"));
         command.current_dir(&self.folder).stdin(Stdio::null()).process_group(0);

@@ -23,8 +23,9 @@ impl Runner {
                 return Err(Failure::order(format!("The manifest lists {} where it may not, or twice.", record.part)));
             }
         }
-        timed(report, "parts", || complete(&manifest, &self.snapshots()?))?;
-        let backed = timed(report, "configuration", || self.snapshot(path, &Part::Configuration, &[]))?;
+        let all = timed(report, "parts", || self.snapshots())?;
+        complete(&manifest, &all)?;
+        let backed = timed(report, "configuration", || self.snapshot(path, &Part::Configuration, &[], &all))?;
         if backed.files == 0 {
             return Err(Failure::new(Class::Suspicious, "The configuration has no files."));
         }
@@ -61,7 +62,7 @@ impl Runner {
         args.push(".".to_owned());
         let said = self.restic.run(&Call::new(args).inside(passing.folder()))?;
         let id = said.message("summary").and_then(|summary| summary["snapshot_id"].as_str().map(ToOwned::to_owned)).unwrap_or_default();
-        let read = self.manifest(&id, &self.snapshots()?)?;
+        let read = self.read_manifest(&id)?;
         if read != *manifest {
             return Err(Failure::new(Class::Damaged, "The manifest reads back other than it was written."));
         }

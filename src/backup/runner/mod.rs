@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! failure  why work failed, and how the ending of restic tells it
-//! restic   one run of the program: its words, its patience, its end
+//! restic   one run of the program and its end
+//! watch    what it complains of meanwhile, and how long that is borne
 //! part     backs one part up
 //! commit   the configuration and the manifest: from then on there is a set
 //! sets     the snapshots and manifests that a repository holds
@@ -38,14 +39,15 @@ pub mod s3;
 pub mod sets;
 pub mod tree;
 pub mod upkeep;
+mod watch;
 
-use super::work::{ACCESS_KEY_FILE, Class, PASSWORD_FILE, Report, SECRET_KEY_FILE, Task, Work};
+use super::work::{ACCESS_KEY_FILE, PASSWORD_FILE, Report, SECRET_KEY_FILE, Task, Work};
 use failure::{Failure, Outcome};
 use restic::{Credentials, Restic};
 use s3::S3;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 /// Where the runner finds things, and how patient it is.
@@ -73,9 +75,8 @@ pub fn run(settings: &Settings) -> Report {
     let mut report = Report::default();
     let done = Runner::new(settings).and_then(|runner| runner.perform(&mut report));
     if let Err(failure) = done {
-        let stopped = settings.stop.load(Ordering::SeqCst);
-        report.failure = Some(if stopped { Class::Deadline } else { failure.class });
-        report.message = if stopped { "It was asked to end before it was done.".to_owned() } else { failure.message };
+        report.failure = Some(failure.class);
+        report.message = failure.message;
     }
     report::fit(report)
 }
@@ -130,12 +131,12 @@ impl Runner {
     }
 }
 
-/// A secret out of its file, without the newline that editors leave.
+/// A secret out of its file, without the newline that editors leave; as restic reads it, too.
 pub(crate) fn secret(folder: &Path, name: &str) -> Outcome<String> {
     let file = folder.join(name);
     let text = std::fs::read_to_string(&file)
         .map_err(|error| Failure::order(format!("The secret {} cannot be read: {error}.", file.display())))?;
-    let text = text.trim_end_matches(['\r', '\n']);
+    let text = text.trim();
     if text.is_empty() {
         return Err(Failure::order(format!("The secret {} is empty.", file.display())));
     }

@@ -4,7 +4,7 @@ use super::super::set::Part;
 use super::super::work::{Class, Facts, Report};
 use super::failure::{Failure, Outcome};
 use super::restic::Call;
-use super::sets::{is_id, tags};
+use super::sets::{Snapshot, is_id, is_plain, tags};
 use super::{Runner, compare, say, timed};
 use std::path::{Path, PathBuf};
 
@@ -44,8 +44,11 @@ impl Runner {
         if matches!(order.part, Part::Manifest | Part::Configuration) {
             return Err(Failure::order(format!("The part {} is made by the commit.", order.part)));
         }
+        if !is_plain(order.part) {
+            return Err(Failure::order(format!("`{}` is no name of a part; letters, digits, `-`, `.` and `_` are allowed.", order.part)));
+        }
         let facts = if order.facts { Some(facts(order.path)?) } else { None };
-        let backed = timed(report, "backup", || self.snapshot(order.path, order.part, order.exclude))?;
+        let backed = timed(report, "backup", || self.snapshot(order.path, order.part, order.exclude, &self.snapshots()?))?;
         report.snapshot = Some(backed.snapshot);
         (report.files, report.bytes, report.added) = (backed.files, backed.bytes, backed.added);
         report.digest = backed.tree;
@@ -56,7 +59,7 @@ impl Runner {
     }
 
     /// Makes a snapshot of what is in a folder. Its paths begin in the folder: `restic restore` puts them where it is told to.
-    pub(crate) fn snapshot(&self, path: &Path, part: &Part, exclude: &[String]) -> Outcome<Backed> {
+    pub(crate) fn snapshot(&self, path: &Path, part: &Part, exclude: &[String], before: &[Snapshot]) -> Outcome<Backed> {
         let failed = |error| Failure::local(&format!("Reading the folder {}", path.display()), &error);
         // Patterns are compared with the real path.
         let real = path.canonicalize().map_err(failed)?;
@@ -74,7 +77,7 @@ impl Runner {
         let mut args = vec!["backup".to_owned(), format!("--host={}", self.restic.tenant())];
         args.extend(tags(&self.work.run, part));
         args.extend(skipped.iter().map(|path| format!("--exclude={}", path.display())));
-        args.push(self.parent(part)?);
+        args.push(parent(part, before));
         args.push(".".to_owned());
         let said = self.restic.run(&Call::new(args).inside(folder))?;
         let summary = said.message("summary").unwrap_or_default();
@@ -93,13 +96,13 @@ impl Runner {
         say(&format!("{part}: {files} files, {bytes} bytes, {added} bytes new, snapshot {snapshot}"));
         Ok(Backed { snapshot, tree: found.tree, files, bytes, added })
     }
+}
 
-    /// The last snapshot of the same part, of which unchanged files need not be read again. restic's own choice goes by path
-    /// alone, and every part may have the same.
-    fn parent(&self, part: &Part) -> Outcome<String> {
-        let last = self.snapshots()?.into_iter().rfind(|snapshot| snapshot.is_part(part) && snapshot.time <= jiff::Timestamp::now());
-        Ok(last.map_or_else(|| "--force".to_owned(), |last| format!("--parent={}", last.id)))
-    }
+/// The last snapshot of the same part, of which unchanged files need not be read again. restic's own choice goes by path
+/// alone, and every part may have the same.
+fn parent(part: &Part, before: &[Snapshot]) -> String {
+    let last = before.iter().rfind(|snapshot| snapshot.is_part(part) && snapshot.time <= jiff::Timestamp::now());
+    last.map_or_else(|| "--force".to_owned(), |last| format!("--parent={}", last.id))
 }
 
 /// What a dump says of itself, in the files beside it.

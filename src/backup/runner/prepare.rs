@@ -24,7 +24,7 @@ impl Runner {
         if let Some(recipient) = recipient {
             timed(report, "escrow", || self.escrow(recipient))?;
         }
-        report.message = if made { "The repository is made." } else { "The repository was there and opens." }.to_owned();
+        report.message.push_str(if made { "The repository is made." } else { "The repository was there and opens." });
         Ok(())
     }
 
@@ -37,13 +37,11 @@ impl Runner {
         }
         self.restic.run(&Call { waits: false, ..Call::new(["init", "--repository-version=2"]) }).map_err(|failure| {
             // What is left of another repository: it does not open, and is not written over.
-            match failure.message.contains("already") {
-                true => Failure::new(
-                    Class::WrongKey,
-                    format!("There are files of another repository where this one should be. {}", failure.message),
-                ),
-                false => failure,
+            if failure.message.contains("already") {
+                let message = format!("There are files of another repository where this one should be. {}", failure.message);
+                return Failure::new(Class::WrongKey, message);
             }
+            failure
         })?;
         self.opens(None).map(|()| true)
     }
@@ -65,12 +63,8 @@ impl Runner {
                 let keys: serde_json::Value = serde_json::from_str(&said.text())
                     .map_err(|error| Failure::new(Class::Other, format!("What restic says of the keys cannot be read: {error}.")))?;
                 let escrowed = keys.as_array().is_some_and(|keys| keys.iter().any(|key| key["userName"] == ESCROW_USER));
-                return match escrowed {
-                    true => Ok(()),
-                    false => Err(Failure::order(
-                        "The escrow's password opens the repository already, and not as the escrow's: it must be another one.",
-                    )),
-                };
+                let another = "The escrow's password opens the repository already, and not as the escrow's: it must be another one.";
+                return if escrowed { Ok(()) } else { Err(Failure::order(another)) };
             }
             Err(failure) if failure.class == Class::WrongKey => {}
             Err(failure) => return Err(failure),

@@ -4,8 +4,9 @@
 //! own words are watched: after a time of nothing but repeating it is ended, and at once where repeating cannot help.
 
 use super::super::work::{Class, Repository};
-use super::failure::{Failure, Outcome, classify, hopeless};
-use super::{Settings, say};
+use super::Settings;
+use super::failure::{Failure, Outcome, classify};
+use super::watch::Watch;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fmt;
@@ -19,13 +20,11 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// After how long without a byte a request is made anew.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 /// How long restic may take to let go of its lock when it is ended.
 const GRACE: Duration = Duration::from_secs(10);
 /// How often the child and the order to stop are looked at.
 const EVERY: Duration = Duration::from_millis(50);
-/// Complaints kept, in bytes: the class stands in the first and the last of them.
-const COMPLAINTS: usize = 64 * 1024;
 
 /// Credentials of an S3 target.
 #[derive(Clone)]
@@ -187,8 +186,13 @@ impl Restic {
             // A thread that only reads does not panic.
             let _ = err.join();
         }
-        words.try_iter().for_each(|line| watch.hear(&line));
+        for line in words.try_iter() {
+            watch.hear(&line);
+        }
         let code = ended?;
+        if self.stop.load(Ordering::SeqCst) && code != Some(0) {
+            return Err(Failure::new(Class::Deadline, "It was asked to end before it was done."));
+        }
         match watch.verdict {
             Some(failure) => Err(failure),
             None if code == Some(0) => Ok(Said { lines }),
@@ -292,114 +296,9 @@ fn gather(pipe: impl Read) -> Vec<String> {
         .collect()
 }
 
-/// Follows what restic complains of.
-#[derive(Debug)]
-struct Watch {
-    patience: Duration,
-    /// Since when it has done nothing but try again.
-    trouble: Option<Instant>,
-    repeated: String,
-    complaints: String,
-    fatal: String,
-    verdict: Option<Failure>,
-}
-
-impl Watch {
-    fn new(patience: Duration) -> Self {
-        Self { patience, trouble: None, repeated: String::new(), complaints: String::new(), fatal: String::new(), verdict: None }
-    }
-
-    fn hear(&mut self, line: &str) {
-        if let Ok(value) = serde_json::from_str::<Value>(line) {
-            match value["message_type"].as_str() {
-                Some("exit_error") => {
-                    value["message"].as_str().unwrap_or_default().clone_into(&mut self.fatal);
-                    say(&format!("restic: {}", self.fatal.trim()));
-                    return;
-                }
-                Some("summary" | "status" | "verbose_status") => return,
-                _ => {}
-            }
-        } else if line.contains(" returned error, retrying after ") {
-            self.trouble.get_or_insert_with(Instant::now);
-            line.clone_into(&mut self.repeated);
-            if let Some(class) = hopeless(line) {
-                self.decide(class);
-            }
-        } else if line.contains("operation successful after") {
-            self.trouble = None;
-        }
-        if !line.trim().is_empty() {
-            say(&format!("restic: {}", line.trim()));
-            if self.complaints.len() < COMPLAINTS {
-                self.complaints.push_str(line);
-                self.complaints.push('\n');
-            }
-        }
-    }
-
-    fn look(&mut self) {
-        if self.trouble.is_some_and(|since| since.elapsed() > self.patience) {
-            let class = super::failure::class_of(&self.repeated).unwrap_or(Class::Unreachable);
-            self.decide(class);
-        }
-    }
-
-    fn decide(&mut self, class: Class) {
-        if self.verdict.is_none() {
-            let said = self.repeated.split_once(": ").map_or("", |(_, said)| said).to_owned();
-            let told = classify(
-                match class {
-                    Class::Vanished => Some(10),
-                    _ => Some(1),
-                },
-                &self.repeated,
-                &said,
-            );
-            self.verdict = Some(Failure::new(class, told.message));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const REFUSED: &str = r#"Stat(<config/>) returned error, retrying after 1s: Stat: Get "http://127.0.0.1:1/b/": dial tcp 127.0.0.1:1: connect: connection refused"#;
-
-    #[test]
-    fn an_outage_is_told_when_patience_ends_and_not_before() {
-        let mut watch = Watch::new(Duration::from_secs(60));
-        watch.hear(REFUSED);
-        watch.look();
-        assert_eq!(watch.verdict, None);
-        let mut watch = Watch::new(Duration::ZERO);
-        watch.look();
-        assert_eq!(watch.verdict, None, "no trouble, no verdict");
-        watch.hear(REFUSED);
-        std::thread::sleep(Duration::from_millis(2));
-        watch.look();
-        assert_eq!(watch.verdict.map(|failure| failure.class), Some(Class::Unreachable));
-    }
-
-    #[test]
-    fn trouble_that_is_over_is_forgotten() {
-        let mut watch = Watch::new(Duration::ZERO);
-        watch.hear(REFUSED);
-        watch.hear("Stat(<config/>) operation successful after 1 retries");
-        std::thread::sleep(Duration::from_millis(2));
-        watch.look();
-        assert_eq!(watch.verdict, None);
-    }
-
-    #[test]
-    fn refused_credentials_are_told_at_once() {
-        let mut watch = Watch::new(Duration::from_secs(60));
-        watch.hear(
-            "Stat(<config/>) returned error, retrying after 1s: Stat: The AWS Access Key Id you provided does not exist in our records.",
-        );
-        assert_eq!(watch.verdict.map(|failure| failure.class), Some(Class::Refused));
-    }
 
     #[test]
     fn the_key_is_not_in_what_is_printed_of_it() {

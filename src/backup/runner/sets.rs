@@ -38,6 +38,12 @@ pub(crate) fn is_id(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// Whether a part's name can be a tag and a folder: a manifest is only what somebody with the password has written.
+pub(crate) fn is_plain(part: &Part) -> bool {
+    let (Part::Volume(name) | Part::Database(name)) = part else { return true };
+    !name.starts_with('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
 /// The tags of a snapshot.
 pub(crate) fn tags(run: &str, part: &Part) -> Vec<String> {
     vec![format!("--tag=run={run}"), format!("--tag=part={part}")]
@@ -48,10 +54,7 @@ impl Runner {
     pub(crate) fn snapshots(&self) -> Outcome<Vec<Snapshot>> {
         let said = self.restic.run(&Call::new(["snapshots".to_owned(), format!("--host={}", self.restic.tenant())]))?;
         let unread = |error| Failure::new(Class::Other, format!("What restic says of the snapshots cannot be read: {error}."));
-        let mut all: Vec<Snapshot> = match serde_json::from_str::<Option<_>>(&said.text()).map_err(unread)? {
-            Some(all) => all,
-            None => Vec::new(),
-        };
+        let mut all: Vec<Snapshot> = serde_json::from_str::<Option<_>>(&said.text()).map_err(unread)?.unwrap_or_default();
         all.sort_by_key(|snapshot| snapshot.time);
         Ok(all)
     }
@@ -63,19 +66,27 @@ impl Runner {
         }
         let found = all.iter().find(|snapshot| snapshot.id == id && snapshot.is_part(&Part::Manifest));
         let found = found.ok_or_else(|| Failure::new(Class::Missing, format!("The repository has no manifest with the id {id}.")))?;
-        let said = self.restic.run(&Call::new(["dump", id, &format!("/{MANIFEST_FILE}")]))?;
-        let manifest: Manifest = serde_json::from_str(&said.text())
-            .map_err(|error| Failure::new(Class::Damaged, format!("The manifest {id} cannot be read: {error}.")))?;
+        let manifest = self.read_manifest(id)?;
         if found.tag("set") != Some(&manifest.set) || found.tag("run") != Some(&manifest.set) {
             return Err(Failure::new(Class::Damaged, format!("The manifest {id} is of another set than its tags say.")));
         }
         Ok(manifest)
+    }
+
+    /// The manifest as it stands in a snapshot, whatever its tags say.
+    pub(crate) fn read_manifest(&self, id: &str) -> Outcome<Manifest> {
+        let said = self.restic.run(&Call::new(["dump", id, &format!("/{MANIFEST_FILE}")]))?;
+        serde_json::from_str(&said.text())
+            .map_err(|error| Failure::new(Class::Damaged, format!("The manifest {id} cannot be read: {error}.")))
     }
 }
 
 /// The snapshot of a part, as the manifest lists it, or why it is not there.
 pub(crate) fn snapshot_of<'a>(record: &PartRecord, set: &str, all: &'a [Snapshot]) -> Outcome<&'a Snapshot> {
     let (part, id) = (&record.part, &record.snapshot);
+    if !is_plain(part) {
+        return Err(Failure::new(Class::Damaged, "The manifest lists a part whose name is none."));
+    }
     if !is_id(id) {
         return Err(Failure::new(
             Class::Missing,
@@ -129,6 +140,9 @@ mod tests {
         assert_eq!(class(record("volume:data", &"c".repeat(64), &tree), "r1"), Err(Class::Missing));
         assert_eq!(class(record("volume:data", "latest", &tree), "r1"), Err(Class::Missing));
         assert_eq!(class(record("volume:data", &id, &id), "r1"), Err(Class::Damaged));
+        for name in ["volume:../up", "volume:a/b", "database:a,part=volume:b"] {
+            assert_eq!(class(record(name, &id, &tree), "r1"), Err(Class::Damaged), "{name}");
+        }
     }
 
     #[test]

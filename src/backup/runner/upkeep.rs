@@ -86,9 +86,10 @@ impl Runner {
         let manifests = all.iter().filter(|snapshot| snapshot.is_part(&Part::Manifest));
         let (mut sets, mut passed) = (Vec::new(), 0_u64);
         for snapshot in manifests {
-            let read = match snapshot.time <= latest {
-                true => self.manifest(&snapshot.id, &all).and_then(|manifest| complete(&manifest, &all).map(|()| manifest)),
-                false => Err(Failure::new(Class::Damaged, "It is dated in the future.")),
+            let read = if snapshot.time > latest {
+                Err(Failure::new(Class::Damaged, "It is dated in the future."))
+            } else {
+                self.manifest(&snapshot.id, &all).and_then(|manifest| complete(&manifest, &all).map(|()| manifest))
             };
             match read {
                 Ok(manifest) => sets.push((snapshot.id.clone(), manifest.set, snapshot.time.to_string())),
@@ -100,8 +101,7 @@ impl Runner {
                 }
             }
         }
-        report.message = format!("{} sets are whole", sets.len());
-        report.message.push_str(&if passed == 0 { ".".to_owned() } else { format!("; {passed} manifests are of no whole set.") });
+        report.message = format!("{} sets are whole, and {passed} manifests are of no whole set.", sets.len());
         report.sets = sets;
         Ok(())
     }

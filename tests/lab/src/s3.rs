@@ -1,5 +1,6 @@
 //! An S3 server on this machine: versitygw over a folder, with versions of objects and users of its own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -159,5 +160,9 @@ fn answers(at: SocketAddr) -> std::io::Result<()> {
 fn random(bytes: usize) -> Result<String> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random).map_err(|error| Error::Invalid(format!("no random bytes: {error}")))?;
-    Ok(random.iter().map(|byte| format!("{byte:02X}")).collect())
+    Ok(random.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02X}");
+        text
+    }))
 }
