@@ -241,7 +241,8 @@ fn a_dump_that_cannot_be_whole_leaves_nothing_and_says_why() {
     let (code, took) = dumping.terminate();
     assert!(code.is_some_and(|code| code != 0) && took < Duration::from_secs(10), "{code:?} {took:?}");
     assert!(fs::read_dir(out(&pod)).unwrap().next().is_none(), "told to stop, it leaves nothing");
-    assert!(read(&pod, "dumping.log").contains("it was told to stop before the dump was whole"));
+    let log = read(&pod, "dumping.log");
+    assert!(log.contains("it was told to stop before the dump was whole"), "{log}");
 
     again();
     let dumping = std::thread::scope(|scope| {
