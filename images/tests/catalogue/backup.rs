@@ -214,8 +214,26 @@ fn a_dump_that_cannot_be_whole_leaves_nothing_and_says_why() {
     again();
     let root = |text: &str| {
         let mut inside = Command::new("nsenter");
-        inside.args(["--target", &postgres_in(&start_of), "--mount", "--pid", "--root", "setpriv", "--reuid=999", "--regid=999", "--clear-groups"]);
-        inside.args(["/usr/local/lib/postgresql/psql", "--no-psqlrc", "--host=/run/postgresql", "--username=postgres", "--dbname=app", "-c", text]);
+        inside.args([
+            "--target",
+            &postgres_in(&start_of),
+            "--mount",
+            "--pid",
+            "--root",
+            "setpriv",
+            "--reuid=999",
+            "--regid=999",
+            "--clear-groups",
+        ]);
+        inside.args([
+            "/usr/local/lib/postgresql/psql",
+            "--no-psqlrc",
+            "--host=/run/postgresql",
+            "--username=postgres",
+            "--dbname=app",
+            "-c",
+            text,
+        ]);
         let output = inside.env("PATH", "/usr/bin:/bin").output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     };
@@ -314,7 +332,12 @@ fn a_load_is_done_again_until_it_is_whole() {
     let start_of = start(&pod, &image, "app");
     let database = running(&pod, &start_of, "app");
     answer(&pod, &start_of, "app", SCHEMA);
-    answer(&pod, &start_of, "app", "CREATE TABLE large AS SELECT n, md5(n::text) AS text FROM generate_series(1, 300000) n; CREATE INDEX ON large (text)");
+    answer(
+        &pod,
+        &start_of,
+        "app",
+        "CREATE TABLE large AS SELECT n, md5(n::text) AS text FROM generate_series(1, 300000) n; CREATE INDEX ON large (text)",
+    );
     done(&dumper(&pod, &image, "nothing", Some("127.0.0.1")).run(&pod, &["dump"]));
     database.terminate();
     let facts = read(&pod, "out/facts");
