@@ -101,7 +101,7 @@ fn dump_failed(pod: &Pod, output: &Output, reason: &str) {
     assert!(left.is_empty(), "left: {left:?}");
 }
 
-/// What PostgreSQL says of files that no server runs on.
+/// What `PostgreSQL` says of files that no server runs on.
 fn state(pod: &Pod, image: &Image, data: &str) -> String {
     let start = dumper(pod, image, data, None);
     let words = ["/usr/local/lib/postgresql/pg_controldata", "/var/lib/postgresql/data/pgdata"];
@@ -276,7 +276,7 @@ fn a_dump_that_cannot_be_whole_leaves_nothing_and_says_why() {
 
 /// Waits until a part of a dump is written.
 fn partly(pod: &Pod, what: &str) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     let size = || fs::metadata(out(pod).join("dump.part")).map_or(0, |file| file.len());
     while size() < 20_000_000 {
         assert!(Instant::now() < until, "{what} is not dumped");
