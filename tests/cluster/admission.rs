@@ -212,7 +212,11 @@ fn vaults_and_their_keys_are_deleted_by_the_operator_alone() {
         for name in ["key-of-a-tenant", "key-of-another"] {
             world.create(&secret(VAULT, name, &ours)).await.unwrap();
         }
-        denied(delete(admin, "Secret", VAULT, "key-of-a-tenant").await, policy, &["nobody can read without their key", "only the operator"]);
+        denied(
+            delete(admin, "Secret", VAULT, "key-of-a-tenant").await,
+            policy,
+            &["nobody can read without their key", "only the operator"],
+        );
         denied(delete_all(admin, "Secret", VAULT).await, policy, &[]);
         assert!(world.get("Secret", VAULT, "key-of-a-tenant").await.is_some());
         // What an admin put there; the same label elsewhere; the operator; and whoever means it.
@@ -266,9 +270,13 @@ fn the_marks_of_a_tenant_stay_on_it() {
                 denied(merge(admin, "Namespace", "", space, &json!({"metadata": change})).await, policy, &[]);
             }
             let after = world.get("Namespace", "", space).await.unwrap();
-            assert_eq!((&after["metadata"]["labels"], &after["metadata"]["annotations"]), (&before["metadata"]["labels"], &before["metadata"]["annotations"]));
+            assert_eq!(
+                (&after["metadata"]["labels"], &after["metadata"]["annotations"]),
+                (&before["metadata"]["labels"], &before["metadata"]["annotations"])
+            );
             // What is not the operator's, and what the operator itself puts right.
-            for other in [json!({"labels": {"team": "a"}}), json!({"labels": {"team": null}}), json!({"labels": {"kopnams.lv/more": "x"}})] {
+            for other in [json!({"labels": {"team": "a"}}), json!({"labels": {"team": null}}), json!({"labels": {"kopnams.lv/more": "x"}})]
+            {
                 merge(admin, "Namespace", "", space, &json!({"metadata": other})).await.unwrap();
             }
             let right = |o: &Value| o["metadata"]["labels"] == before["metadata"]["labels"];

@@ -199,7 +199,8 @@ impl World {
     /// Writes an object's own UID into the annotation by which the admission policies of the chart let an admin through.
     pub async fn allow(&self, kind: &str, namespace: &str, name: &str) {
         let live = self.get(kind, namespace, name).await.unwrap_or_else(|| panic!("there is no {kind} {namespace}/{name}"));
-        self.merge(kind, namespace, name, &json!({"metadata": {"annotations": {"kopnams.lv/allow-delete": live["metadata"]["uid"]}}})).await;
+        self.merge(kind, namespace, name, &json!({"metadata": {"annotations": {"kopnams.lv/allow-delete": live["metadata"]["uid"]}}}))
+            .await;
     }
 
     /// Deletes, as an admin who means it, what the admission policies keep.

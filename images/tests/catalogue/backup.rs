@@ -101,7 +101,7 @@ fn dump_failed(pod: &Pod, output: &Output, reason: &str) {
     assert!(left.is_empty(), "left: {left:?}");
 }
 
-/// What PostgreSQL says of files that no server runs on.
+/// What `PostgreSQL` says of files that no server runs on.
 fn state(pod: &Pod, image: &Image, data: &str) -> String {
     let start = dumper(pod, image, data, None);
     let words = ["/usr/local/lib/postgresql/pg_controldata", "/var/lib/postgresql/data/pgdata"];
@@ -214,8 +214,26 @@ fn a_dump_that_cannot_be_whole_leaves_nothing_and_says_why() {
     again();
     let root = |text: &str| {
         let mut inside = Command::new("nsenter");
-        inside.args(["--target", &postgres_in(&start_of), "--mount", "--pid", "--root", "setpriv", "--reuid=999", "--regid=999", "--clear-groups"]);
-        inside.args(["/usr/local/lib/postgresql/psql", "--no-psqlrc", "--host=/run/postgresql", "--username=postgres", "--dbname=app", "-c", text]);
+        inside.args([
+            "--target",
+            &postgres_in(&start_of),
+            "--mount",
+            "--pid",
+            "--root",
+            "setpriv",
+            "--reuid=999",
+            "--regid=999",
+            "--clear-groups",
+        ]);
+        inside.args([
+            "/usr/local/lib/postgresql/psql",
+            "--no-psqlrc",
+            "--host=/run/postgresql",
+            "--username=postgres",
+            "--dbname=app",
+            "-c",
+            text,
+        ]);
         let output = inside.env("PATH", "/usr/bin:/bin").output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     };
@@ -241,7 +259,8 @@ fn a_dump_that_cannot_be_whole_leaves_nothing_and_says_why() {
     let (code, took) = dumping.terminate();
     assert!(code.is_some_and(|code| code != 0) && took < Duration::from_secs(10), "{code:?} {took:?}");
     assert!(fs::read_dir(out(&pod)).unwrap().next().is_none(), "told to stop, it leaves nothing");
-    assert!(read(&pod, "dumping.log").contains("it was told to stop before the dump was whole"));
+    let log = read(&pod, "dumping.log");
+    assert!(log.contains("it was told to stop before the dump was whole"), "{log}");
 
     again();
     let dumping = std::thread::scope(|scope| {
@@ -257,7 +276,7 @@ fn a_dump_that_cannot_be_whole_leaves_nothing_and_says_why() {
 
 /// Waits until a part of a dump is written.
 fn partly(pod: &Pod, what: &str) {
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     let size = || fs::metadata(out(pod).join("dump.part")).map_or(0, |file| file.len());
     while size() < 20_000_000 {
         assert!(Instant::now() < until, "{what} is not dumped");
@@ -313,7 +332,12 @@ fn a_load_is_done_again_until_it_is_whole() {
     let start_of = start(&pod, &image, "app");
     let database = running(&pod, &start_of, "app");
     answer(&pod, &start_of, "app", SCHEMA);
-    answer(&pod, &start_of, "app", "CREATE TABLE large AS SELECT n, md5(n::text) AS text FROM generate_series(1, 300000) n; CREATE INDEX ON large (text)");
+    answer(
+        &pod,
+        &start_of,
+        "app",
+        "CREATE TABLE large AS SELECT n, md5(n::text) AS text FROM generate_series(1, 300000) n; CREATE INDEX ON large (text)",
+    );
     done(&dumper(&pod, &image, "nothing", Some("127.0.0.1")).run(&pod, &["dump"]));
     database.terminate();
     let facts = read(&pod, "out/facts");

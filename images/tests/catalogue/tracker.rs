@@ -114,6 +114,9 @@ fn a_database_is_made_whole_or_not_at_all_and_upgraded() {
     assert!(!prepare(&pod, &tracker).contains("inserting"));
     assert_eq!((count("groups"), count("acl"), count("scrips")), before, "a second run changes nothing");
 
+    // The app's own role dumps all of it, and it is loaded with the same rows.
+    database_goes_over(&pod, &images.database);
+
     // A database of an older version gets the steps that it lacks; a newer one is left alone.
     answer(
         &pod,
@@ -127,6 +130,26 @@ fn a_database_is_made_whole_or_not_at_all_and_upgraded() {
     answer(&pod, &postgres, "rt", "UPDATE kopnams_setup SET value = '99.0.0' WHERE what = 'version'");
     let refused = tracker.run(&pod, &["prepare"]);
     assert!(!refused.status.success() && String::from_utf8_lossy(&refused.stderr).contains("an older version cannot use it"));
+}
+
+/// Dumps Request Tracker's database over the network, and loads it into an empty volume.
+fn database_goes_over(pod: &Pod, image: &Image) {
+    let copy = |data: &str, env: &[(&'static str, &str)]| {
+        let mut copy = database::start(pod, image, "rt");
+        copy.mounts[0].0 = pod.volume(data, image);
+        copy.mounts.push((pod.volume("set", image), "/kopnams/dump"));
+        copy.env.extend(env.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        copy
+    };
+    let dump = [("KOPNAMS_OUT", "/kopnams/dump"), ("KOPNAMS_SENTINEL", "x"), ("KOPNAMS_HOST", "127.0.0.1")];
+    let load = [("KOPNAMS_IN", "/kopnams/dump"), ("KOPNAMS_FACTS", "/kopnams/dump/found")];
+    for (data, what, env) in [("none", "dump", &dump[..]), ("loaded", "load", &load[..])] {
+        let output = copy(data, env).run(pod, &[what]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let facts = |name: &str| fs::read_to_string(pod.folder.path().join("set").join(name)).unwrap();
+    assert_eq!(facts("found"), facts("facts"));
+    assert!(facts("facts").lines().count() > 30 && facts("facts").contains("public.customfieldvalues"), "{}", facts("facts"));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 # shellcheck shell=sh
 # What the entrypoint, `dump` and `load` have in common; it is read into them.
 bin=/usr/local/lib/postgresql
-say() { echo "entrypoint: $*" >&2; }
+# A signal may come while the output of a program is redirected, so words go where they went at the start.
+exec 8>&2
+say() { echo "entrypoint: $*" >&8; }
 
 # Ends the container with a reason: one line in its log, and in what Kubernetes keeps of a container that has ended.
 fail() {
