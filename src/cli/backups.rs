@@ -195,7 +195,11 @@ fn table(apps: &[MunicipalityApp], screen: Screen, now: Timestamp) -> String {
     let bad = rows.iter().filter(|row| row[4] != "proven").count();
     let _ = match bad {
         0 => writeln!(text, "\n{} backed up, and a restore of each was tried.", counted(rows.len(), "app is", "apps are")),
-        _ => writeln!(text, "\n{} not backed up and proven; `kopnams backups MUNICIPALITY/APP` says why.", counted(bad, "app is", "apps are")),
+        _ => writeln!(
+            text,
+            "\n{} not backed up and proven; `kopnams backups MUNICIPALITY/APP` says why.",
+            counted(bad, "app is", "apps are")
+        ),
     };
     text
 }
@@ -237,7 +241,11 @@ fn one(app: &MunicipalityApp, screen: Screen, now: Timestamp) -> String {
         text.push_str("\n  There is no set yet.\n");
         return text;
     }
-    let _ = writeln!(text, "\n  {}", screen.paint(Tone::Strong, &format!("{:<52}  {:<16}  {:>9}  RESTORE TRIED", "SET", "HOLDS ALL UNTIL", "SIZE")));
+    let _ = writeln!(
+        text,
+        "\n  {}",
+        screen.paint(Tone::Strong, &format!("{:<52}  {:<16}  {:>9}  RESTORE TRIED", "SET", "HOLDS ALL UNTIL", "SIZE"))
+    );
     for set in backup.list.iter().rev() {
         let tried = if set.verified { "yes" } else { "" };
         let line = format!("  {:<52}  {:<16}  {:>9}  {tried}", set.name, local(Some(&set.recovery_point)), size(set.bytes));

@@ -130,7 +130,8 @@ async fn proven(house: &House, slug: &str, name: &str) -> Value {
 }
 
 async fn restore(house: &House, name: &str, spec: Value) {
-    let run = json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreRun", "metadata": {"name": name, "namespace": VAULT}, "spec": spec});
+    let run =
+        json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreRun", "metadata": {"name": name, "namespace": VAULT}, "spec": spec});
     house.world.create(&run).await.unwrap();
 }
 
@@ -158,11 +159,14 @@ fn a_database_with_personal_data_is_backed_up_proven_and_restored_with_its_rows(
 
         // Another municipality's set is not found, and nothing is touched.
         restore(house, "svesi-dati", json!({"municipality": "ogres-novads", "app": name, "set": set})).await;
-        house.world.within(PATIENCE, "it waits or is refused", async || {
-            let run = house.world.get("RestoreRun", VAULT, "svesi-dati").await.unwrap();
-            let said = text(&run, "/status/message");
-            if said.contains("ogres-novads") { Ok(()) } else { Err(said.to_string()) }
-        }).await;
+        house
+            .world
+            .within(PATIENCE, "it waits or is refused", async || {
+                let run = house.world.get("RestoreRun", VAULT, "svesi-dati").await.unwrap();
+                let said = text(&run, "/status/message");
+                if said.contains("ogres-novads") { Ok(()) } else { Err(said.to_string()) }
+            })
+            .await;
         house.world.merge("MunicipalityApp", slug, name, &json!({"spec": {"suspend": true}})).await;
         no_target(house).await;
     });
@@ -175,9 +179,9 @@ fn a_website_is_restored_beside_by_a_request_and_another_has_files_as_they_were(
         let (slug, host) = ("ogres-novads", "arhivs.ogre.example.lv");
         house.open(&website(slug, "arhivs", host, "Arhīvs")).await;
         let write = |space: &str, command: &str| house.node.exec(space, "deployment/web", &["/bin/sh", "-c", command]).unwrap();
-        write("ogres-novads--arhivs", "echo '<p>Senas ziņas</p>' >/srv/site/zinas.html");
+        write("ogres-novads--arhivs", "echo '<p>Senas ziņas</p>' >/srv/site/files/zinas.html");
         back_up(house, slug, "arhivs").await;
-        write("ogres-novads--arhivs", "echo '<p>Jaunas ziņas</p>' >/srv/site/zinas.html");
+        write("ogres-novads--arhivs", "echo '<p>Jaunas ziņas</p>' >/srv/site/files/zinas.html");
 
         let mut copy = website(slug, "kopija", "kopija.ogre.example.lv", "Kopija");
         copy["spec"]["restoreFrom"] = json!({"app": "arhivs", "before": Timestamp::now().to_string()});

@@ -62,7 +62,11 @@ impl Backups {
     pub fn register(&self, registry: &mut Registry) {
         let of_app = [
             ("backup_created_timestamp_seconds", "When the app was granted", &self.created),
-            ("backup_last_success_timestamp_seconds", "Recovery point of the newest complete set, 0 when there is none", &self.last_success),
+            (
+                "backup_last_success_timestamp_seconds",
+                "Recovery point of the newest complete set, 0 when there is none",
+                &self.last_success,
+            ),
             ("backup_rpo_seconds", "How old the newest set may be", &self.rpo),
             ("backup_consecutive_failures", "Backups that failed since the last good one", &self.failures),
             ("backup_uncovered_volumes", "Volumes and databases that are in no set and should be", &self.uncovered),
@@ -129,11 +133,8 @@ impl Backups {
         let Some((vault, ground)) = world.backups.vaults.get(tenant_id).zip(ground(world, tenant_id)) else { return };
         let status: BackupVaultStatus = vault.status.clone().unwrap_or_default();
         let Some(grant) = ground.grant.as_ref().filter(|_| status.phase == VaultPhase::Active) else { return };
-        let labels = AppLabels {
-            municipality: vault.spec.municipality.clone(),
-            app: vault.spec.app.clone(),
-            class: grant.data_class.name.clone(),
-        };
+        let labels =
+            AppLabels { municipality: vault.spec.municipality.clone(), app: vault.spec.app.clone(), class: grant.data_class.name.clone() };
         let set = |family: &OfApp, value: i64| {
             family.get_or_create(&labels).set(value);
         };
