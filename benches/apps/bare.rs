@@ -125,6 +125,7 @@ fn set(n: usize) -> (AppKey, DesiredSet) {
         retiring: None,
         members: &members,
         workload: None,
+        backup: &[],
     };
     let set = desired::app(tenant, &kopnams::request::PlatformSpec::default(), &Identity::default());
     (key, set)

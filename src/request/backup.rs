@@ -1,5 +1,7 @@
 //! Backups: where they go, what each data class asks of them, and the pieces of work that come of it.
 
+#![allow(clippy::duplicated_attributes, reason = "columns of the same type are not the same column")]
+
 use super::platform::DestinationPeer;
 use crate::backup::admission::Limits;
 use crate::backup::breaker::Breaker;
@@ -172,7 +174,7 @@ pub struct RestoreFrom {
     .message("FieldInvalid: with isolation shared the runs use the key in writerSecret; name that Secret"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BackupTargetSpec {
-    /// The S3 endpoint, as https://s3.example.lv.
+    /// The S3 endpoint with its scheme: https, host and port.
     #[schemars(length(min = 8, max = 253))]
     #[x_kube(validation = Rule::new("self.startsWith('https://') || self.startsWith('http://')").message("BackupInvalid: an endpoint is a URL; write for example https://s3.example.lv"))]
     pub endpoint: String,

@@ -49,7 +49,7 @@ impl Runner {
             }
             Ok(())
         })?;
-        report.message = "The folder is empty.".to_owned();
+        "The folder is empty.".clone_into(&mut report.message);
         Ok(())
     }
 

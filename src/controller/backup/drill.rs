@@ -185,9 +185,12 @@ async fn go_on(
     }
 }
 
+/// Generated secrets of an app, each with its keys.
+pub type SecretKeys = Vec<(String, Vec<String>)>;
+
 /// How a database of an app is loaded: a copy of its own pod, and the secrets that this needs.
 #[must_use]
-pub fn database_of(world: &World, ground: &Ground, name: &str) -> Option<(DatabasePlan, Vec<(String, Vec<String>)>)> {
+pub fn database_of(world: &World, ground: &Ground, name: &str) -> Option<(DatabasePlan, SecretKeys)> {
     let rendered = world.register.render(&ground.key, ground.grant.as_ref()?)?;
     let app = coverage::App { objects: &rendered.objects, claims: &[], entry: &rendered.backup, exclusions: &[], quiesced: true };
     let plan = coverage::plan(app).parts.into_iter().find_map(|part| match part {

@@ -128,7 +128,7 @@ fn facts(world: &World, run: &RestoreRun, key: &AppKey) -> Result<(Ground, Groun
             .map_err(|_| Trouble::Never(Class::Order, "`before` is no time; write for example 2026-01-31T12:00:00Z".into()))?;
         let older = |set: &SetRecord| set.recovery_point.parse::<Timestamp>().is_ok_and(|at| at <= before);
         // None is an error: the newest is never taken instead.
-        let found = sets.into_iter().filter(|(_, set)| older(set)).next_back();
+        let found = sets.into_iter().rfind(|(_, set)| older(set));
         found
             .ok_or_else(|| format!("{}/{from} has no set from before {}; nothing else is taken instead", key.municipality, written(before)))
     };
@@ -444,15 +444,12 @@ async fn finish(
     }
     step::record(&mut status.steps[number], &Report::default());
     status.ended = Some(written(Timestamp::now()));
-    match failed {
-        Some(failure) => {
-            status.phase = RunPhase::Failed;
-            status.message = format!("the restore failed and what was there before was put back: {}", failure.message);
-        }
-        None => {
-            status.phase = RunPhase::Succeeded;
-            status.message = format!("restored the set {} of {}", set.name, set.recovery_point);
-        }
+    if let Some(failure) = failed {
+        status.phase = RunPhase::Failed;
+        status.message = format!("the restore failed and what was there before was put back: {}", failure.message);
+    } else {
+        status.phase = RunPhase::Succeeded;
+        status.message = format!("restored the set {} of {}", set.name, set.recovery_point);
     }
     write(ctx, run, &status).await?;
     Ok(Next::Rest)

@@ -174,7 +174,7 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
             };
             let before = before(&ctx.world(), &ground.tenant_id, part);
             let step = Step { owner: home(&space), ..base };
-            part_step(ctx, step, planned, &status, before, ground, &order)
+            part_step(ctx, step, planned, &status, &before, ground, &order)
         }
     };
     match step::advance(ctx, wanted, &ground.target.spec, &ground.tenant_id, began).await? {
@@ -244,7 +244,7 @@ fn part_step<'a>(
     step: Step<'a>,
     planned: &PartPlan,
     status: &RunStatus,
-    before: Vec<u64>,
+    before: &[u64],
     ground: &Ground,
     order: &dyn Fn(Task) -> Work,
 ) -> Step<'a> {
@@ -256,7 +256,7 @@ fn part_step<'a>(
             path: path.into(),
             exclude: exclude.to_vec(),
             may_be_empty,
-            before: before.clone(),
+            before: before.to_vec(),
             facts,
         })
     };
