@@ -3,9 +3,10 @@
 use super::run::{config, runtime};
 use super::screen::{self, Screen, Tone, counted, wrapped};
 use crate::backup::coverage::State;
+use crate::backup::evidence::{Evidence, to_csv, to_json, verify_chain};
 use crate::request::app::BackupStatus;
 use crate::request::backup::{RestoreRunSpec, RunPhase, VAULT_NAMESPACE};
-use crate::request::{MunicipalityApp, RestoreRun};
+use crate::request::{BackupVault, MunicipalityApp, RestoreDrill, RestoreRun};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
@@ -294,5 +295,68 @@ impl Restore {
                 }
             }
         })
+    }
+}
+
+/// Print what drills have shown, for an auditor: each record holds the hash of the one before it.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kopnams evidence >evidence.csv
+  kopnams evidence --output json kuldigas-novads/majaslapa
+
+Exit codes: 0 the chains are whole, 1 a record was changed or is missing, 2 the cluster could not be read.")]
+pub struct EvidenceArgs {
+    /// A municipality, or one of its apps as MUNICIPALITY/APP.
+    #[arg(value_name = "MUNICIPALITY[/APP]")]
+    what: Option<String>,
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = Sheet::Csv)]
+    output: Sheet,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Sheet {
+    Csv,
+    Json,
+}
+
+impl EvidenceArgs {
+    /// Prints the records, and says whether the chains are whole.
+    pub fn run(self) -> Result<u8> {
+        let wanted = self.what.as_deref().map(parse).transpose()?;
+        let (drills, vaults) = runtime()?.block_on(async {
+            let client = Client::try_from(config().await?)?;
+            let drills: Api<RestoreDrill> = Api::namespaced(client.clone(), VAULT_NAMESPACE);
+            let vaults: Api<BackupVault> = Api::all(client);
+            let all = ListParams::default();
+            let drills = drills.list(&all).await.context("the drills could not be read")?.items;
+            anyhow::Ok((drills, vaults.list(&all).await.context("the vaults could not be read")?.items))
+        })?;
+        let mut records = Vec::new();
+        let mut whole = true;
+        for vault in vaults {
+            let spec = &vault.spec;
+            if wanted.is_some_and(|(municipality, app)| municipality != spec.municipality || app.is_some_and(|app| app != spec.app)) {
+                continue;
+            }
+            let tenant = vault.metadata.name.as_deref().unwrap_or_default();
+            let mut of: Vec<_> = drills.iter().filter(|drill| drill.spec.tenant_id == tenant).collect();
+            of.sort_by_key(|drill| drill.metadata.name.clone());
+            let chain: Vec<Evidence> = of.iter().filter_map(|drill| drill.status.as_ref()?.evidence.clone()).collect();
+            let head = vault.status.as_ref().map(|status| status.evidence.clone()).unwrap_or_default();
+            // The oldest records may have been taken to an archive; what they ended with stands in the first that is left.
+            let after = chain.first().map(|first| first.previous.clone()).unwrap_or_default();
+            if let Err(broken) = verify_chain(&chain, &after, Some(&head)) {
+                eprintln!("{}/{}: {broken}", spec.municipality, spec.app);
+                whole = false;
+            }
+            records.extend(chain);
+        }
+        let text = match self.output {
+            Sheet::Csv => to_csv(&records)?,
+            Sheet::Json => format!("{}\n", to_json(&records)?),
+        };
+        screen::print(&text)?;
+        Ok(if whole { super::FINE } else { super::REFUSED })
     }
 }

@@ -32,6 +32,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Backups(backups::Backups),
     Restore(backups::Restore),
+    Evidence(backups::EvidenceArgs),
     /// Print the custom resource definitions of this release.
     Crds(crds::Crds),
     /// Take the operator's finalizers off before it is uninstalled; nothing else is touched.
@@ -57,6 +58,7 @@ impl Cli {
             Command::Plan(args) => args.run(),
             Command::Backups(args) => args.run(),
             Command::Restore(args) => args.run(),
+            Command::Evidence(args) => args.run(),
             Command::Crds(args) => args.run(),
             Command::Release(args) => args.run(),
             Command::Runner(args) => args.run(),

@@ -68,7 +68,7 @@ fn backups(size: &GrantedSize) -> BTreeMap<String, Quantity> {
         ("limits.cpu", burst),
         ("requests.memory", memory.clone()),
         ("limits.memory", memory),
-        ("pods", "4".to_string()),
+        ("pods", size.pods.max(2).to_string()),
     ];
     amounts.map(|(name, amount)| (name.to_string(), Quantity(amount))).into()
 }

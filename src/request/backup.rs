@@ -6,6 +6,7 @@ use super::platform::DestinationPeer;
 use crate::backup::admission::Limits;
 use crate::backup::breaker::Breaker;
 pub use crate::backup::coverage::{Covered, EntryBackup, Exclusion, State as CoverageState};
+use crate::backup::evidence::Evidence;
 use crate::backup::retention::Rules;
 pub use crate::backup::schedule::Window;
 use crate::backup::set::LeftOut;
@@ -347,6 +348,12 @@ pub struct BackupVaultStatus {
     /// The set that it was filled from before its first start, of an app that was asked for so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filled: Option<String>,
+    /// The last drill that was written down here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_drill: Option<String>,
+    /// Hash of the newest record of evidence: the end of the chain.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub evidence: String,
     /// When retention was last seen to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tidied: Option<String>,
@@ -554,6 +561,9 @@ pub struct RunStatus {
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<RunFailure>,
+    /// What a drill has shown, chained to the record of the drill before it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 /// Why a piece of work failed.

@@ -24,7 +24,7 @@ async fn house(world: &World) -> Hands {
         .apply(&json!({
             "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupTarget", "metadata": {"name": "s3"},
             "spec": {
-                "endpoint": "http://127.0.0.1:1", "bucket": "kopnams", "isolation": "perApp", "maintainerSecret": "s3-maintainer",
+                "endpoint": answering(), "bucket": "kopnams", "isolation": "perApp", "maintainerSecret": "s3-maintainer",
                 "egress": [{"cidr": "192.0.2.9/32", "ports": [443]}],
             },
         }))
@@ -37,6 +37,65 @@ async fn house(world: &World) -> Hands {
         .await
         .unwrap();
     Hands::start(world.admin.clone())
+}
+
+/// An endpoint that answers, as a target that refuses who has no key.
+fn answering() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut stream = stream;
+            let mut buffer = [0_u8; 4096];
+            let _ = std::io::Read::read(&mut stream, &mut buffer);
+            let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        }
+    });
+    format!("http://{address}")
+}
+
+/// A volume for a claim that is there, or will be.
+async fn volume(world: &World, namespace: &str, claim: &str, size: &str) {
+    world
+        .create(&json!({
+            "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": format!("{namespace}-{claim}")},
+            "spec": {
+                "capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": "/nowhere"},
+                "persistentVolumeReclaimPolicy": "Retain", "storageClassName": "",
+                "claimRef": {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "namespace": namespace, "name": claim},
+            },
+        }))
+        .await
+        .unwrap();
+}
+
+/// A system with one volume and one program.
+fn keeper() -> Value {
+    serde_yaml::from_str(include_str!("keeper.yaml")).unwrap()
+}
+
+/// Asks for a backup now, as an admin does.
+async fn back_up(world: &World, slug: &str, name: &str, slot: &str) -> String {
+    let app = world.get("MunicipalityApp", slug, name).await.unwrap();
+    let tenant = text(&app, "/status/tenantId").to_string();
+    let run = format!("{tenant}-b{slot}");
+    world
+        .create(&json!({
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupRun", "metadata": {"name": run, "namespace": "kopnams-vault"},
+            "spec": {"tenantId": tenant, "municipality": slug, "app": name, "slot": slot, "kind": "Manual"},
+        }))
+        .await
+        .unwrap();
+    run
+}
+
+async fn over(world: &World, kind: &str, name: &str, phase: &str) -> Value {
+    world
+        .within(Duration::from_mins(2), &format!("{kind} {name} is {phase}"), async || {
+            let run = world.get(kind, "kopnams-vault", name).await.ok_or("it is not there")?;
+            if text(&run, "/status/phase") == phase { Ok(run) } else { Err(shown(&run)) }
+        })
+        .await
 }
 
 fn runs_of(runs: &[Value], app: &str) -> Vec<Value> {
@@ -95,5 +154,154 @@ fn a_backup_that_fails_is_no_backup_and_says_why() {
         assert!(message(&app, "BackedUp").contains("Partial: commit: one file could not be read"), "{}", message(&app, "BackedUp"));
         assert_eq!(app["status"]["backup"]["sets"], 0);
         assert_eq!(condition(&app, "RestoreProven"), ("False", "AwaitingFirst"));
+    });
+}
+
+#[test]
+fn an_operator_that_is_killed_in_the_middle_makes_one_set_and_not_two() {
+    alone("killed in a backup", async |world| {
+        let hands = house(world).await;
+        world.apply(&keeper()).await;
+        hands.answer(|work| (text(work, "/task/kind") != "part").then(|| good(work)));
+        world.ensure_operator().await;
+        world.apply(&municipality("ventspils")).await;
+        world.ready_municipality("ventspils").await;
+        volume(world, "ventspils--arhivs", "files", "1Gi").await;
+        world.apply(&app_of("ventspils", "arhivs", "keeper")).await;
+        world.see("PersistentVolumeClaim", "ventspils--arhivs", "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        world.see("MunicipalityApp", "ventspils", "arhivs", "has a tenant", |o| !text(o, "/status/tenantId").is_empty()).await;
+        let run = back_up(world, "ventspils", "arhivs", "202601010000").await;
+        world
+            .until("its volume is being backed up", async || {
+                let jobs = world.list("Job", "ventspils--arhivs").await;
+                if jobs.len() == 1 { Ok(()) } else { Err(format!("{} jobs", jobs.len())) }
+            })
+            .await;
+        world.kill_operator().await;
+        hands.answer(|work| Some(good(work)));
+        world.ensure_operator().await;
+        let done = over(world, "BackupRun", &run, "Succeeded").await;
+        let steps: Vec<&str> = done["status"]["steps"].as_array().unwrap().iter().map(|step| text(step, "/name")).collect();
+        assert_eq!(steps, ["prepare", "volume:files", "commit"]);
+        let parts = hands.seen().iter().filter(|(_, work)| work["task"]["kind"] == "part" && text(work, "/run") == run).count();
+        assert_eq!(parts, 1, "the job that was made before the kill is the one that counts");
+        let tenant = text(&done, "/spec/tenantId").to_string();
+        let vault = world.get("BackupVault", "", &tenant).await.unwrap();
+        let sets: Vec<&str> = vault["status"]["sets"].as_array().unwrap().iter().map(|set| text(set, "/name")).collect();
+        assert_eq!(sets, [run.as_str()], "{}", shown(&vault));
+    });
+}
+
+#[test]
+fn a_new_app_is_filled_before_it_starts_and_not_a_moment_earlier() {
+    alone("restored beside", async |world| {
+        let hands = house(world).await;
+        world.apply(&keeper()).await;
+        world.ensure_operator().await;
+        world.apply(&municipality("saldus-novads")).await;
+        world.ready_municipality("saldus-novads").await;
+        for name in ["arhivs", "kopija"] {
+            volume(world, &format!("saldus-novads--{name}"), "files", "1Gi").await;
+        }
+        world.apply(&app_of("saldus-novads", "arhivs", "keeper")).await;
+        world.see("PersistentVolumeClaim", "saldus-novads--arhivs", "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        let run = back_up(world, "saldus-novads", "arhivs", "202601010000").await;
+        over(world, "BackupRun", &run, "Succeeded").await;
+
+        hands.answer(|work| (text(work, "/task/kind") != "restore").then(|| good(work)));
+        let mut copy = app_of("saldus-novads", "kopija", "keeper");
+        copy["spec"]["restoreFrom"] = json!({"app": "arhivs", "set": run});
+        world.apply(&copy).await;
+        let space = "saldus-novads--kopija";
+        world
+            .until("it is being filled", async || {
+                let jobs = world.list("Job", space).await;
+                if jobs.len() == 1 { Ok(()) } else { Err(format!("{} jobs", jobs.len())) }
+            })
+            .await;
+        let asleep = |o: &Value| o["spec"]["replicas"] == 0;
+        world.see("Deployment", space, "web", "does not run", asleep).await;
+        // Whatever becomes of the operator meanwhile.
+        world.kill_operator().await;
+        world.ensure_operator().await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        world.see("Deployment", space, "web", "still does not run", asleep).await;
+        let app = world.get("MunicipalityApp", "saldus-novads", "kopija").await.unwrap();
+        assert_eq!(condition(&app, "Available"), ("False", "Restoring"), "{}", shown(&app));
+
+        hands.answer(|work| Some(good(work)));
+        world.see("Deployment", space, "web", "runs", |o| o["spec"]["replicas"] == 1).await;
+        let jobs = world.list("Job", space).await;
+        assert!(jobs.is_empty(), "no job of the restore is left when the app runs: {}", jobs.len());
+        let filled = hands.seen().into_iter().filter(|(namespace, work)| namespace == space && work["task"]["kind"] == "restore").count();
+        assert_eq!(filled, 1);
+
+        // None from before that time: nothing is taken instead, and the app does not start empty.
+        let mut early = app_of("saldus-novads", "agrak", "keeper");
+        early["spec"]["restoreFrom"] = json!({"app": "arhivs", "before": "2020-01-01T00:00:00Z"});
+        world.apply(&early).await;
+        world
+            .see("MunicipalityApp", "saldus-novads", "agrak", "says so", |o| {
+                message(o, "Available").contains("nothing else is taken instead")
+            })
+            .await;
+        world.see("Deployment", "saldus-novads--agrak", "web", "does not run", asleep).await;
+    });
+}
+
+#[test]
+fn a_removed_app_goes_only_when_its_last_backup_was_made_and_tried() {
+    alone("the last backup", async |world| {
+        let hands = house(world).await;
+        world.apply(&keeper()).await;
+        world.ensure_operator().await;
+        world.apply(&municipality("olaines-novads")).await;
+        world.ready_municipality("olaines-novads").await;
+        let space = "olaines-novads--arhivs";
+        volume(world, space, "files", "1Gi").await;
+        world.apply(&app_of("olaines-novads", "arhivs", "keeper")).await;
+        world.see("PersistentVolumeClaim", space, "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        let app = world.see("MunicipalityApp", "olaines-novads", "arhivs", "is live", |o| condition(o, "Isolated").0 == "True").await;
+        let tenant = text(&app, "/status/tenantId").to_string();
+        // The target does not answer: the namespace is held, never dropped.
+        hands.answer(|work| match text(work, "/task/kind") {
+            "prepare" => Some(good(work)),
+            _ => Some(bad("Unreachable", "connection refused")),
+        });
+        world.delete("MunicipalityApp", "olaines-novads", "arhivs").await;
+        world
+            .within(Duration::from_mins(2), "the last backup fails", async || {
+                let runs = runs_of(&world.list("BackupRun", "kopnams-vault").await, "arhivs");
+                let failed = runs.iter().any(|run| text(run, "/spec/kind") == "Final" && text(run, "/status/phase") == "Failed");
+                if failed { Ok(()) } else { Err(runs.iter().map(shown).collect()) }
+            })
+            .await;
+        let held = world.get("Namespace", "", space).await.unwrap();
+        assert!(held["metadata"]["deletionTimestamp"].is_null(), "{}", shown(&held));
+
+        // An admin asks for another at once; it is made, and restored elsewhere, and then the namespace goes.
+        hands.answer(|work| Some(good(work)));
+        world
+            .create(&json!({
+                "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupRun",
+                "metadata": {"name": format!("{tenant}-b299901010000"), "namespace": "kopnams-vault"},
+                "spec": {"tenantId": tenant, "municipality": "olaines-novads", "app": "arhivs", "slot": "299901010000", "kind": "Final"},
+            }))
+            .await
+            .unwrap();
+        world
+            .within(Duration::from_mins(3), "the namespace goes", async || {
+                let found = world.get("Namespace", "", space).await;
+                match found {
+                    Some(namespace) if namespace["metadata"]["deletionTimestamp"].is_null() => Err(shown(&namespace)),
+                    _ => Ok(()),
+                }
+            })
+            .await;
+        let vault = world.get("BackupVault", "", &tenant).await.unwrap();
+        assert_eq!(text(&vault, "/status/phase"), "Retained", "{}", shown(&vault));
+        let sets = vault["status"]["sets"].as_array().unwrap();
+        assert!(sets.iter().any(|set| set["verified"] == true), "{}", shown(&vault));
+        assert!(!text(&vault, "/status/retainUntil").is_empty());
     });
 }

@@ -9,6 +9,7 @@ use super::step::{self, LOOK, Progress, Step};
 use super::{Ground, ground, say, say_vault, tidy};
 use crate::apply::ApplyError;
 use crate::backup::coverage::{self, DatabasePlan, PartPlan};
+use crate::backup::evidence::{self, Evidence, Finding, Outcome};
 use crate::backup::jobs::{DATA, DUMP, DatabaseJob, FACTS, Mount, User, Volume, database};
 use crate::backup::retention::{self, Committed, Situation};
 use crate::backup::set::Part;
@@ -39,6 +40,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let Some(drill) = ({ ctx.world().backups.drills.get(name).cloned() }) else { return Ok(Next::Rest) };
     let status = drill.status.clone().unwrap_or_default();
     if status.phase.is_over() {
+        settle(ctx, &drill, &status).await?;
         return tidy(ctx, name, &drill.spec.municipality, &drill.spec.app, &status).await;
     }
     let (ground, set) = {
@@ -252,37 +254,116 @@ async fn ended(
         } else {
             "the repository is sound".into()
         };
-        let proof = proven(drill, &status, set, now);
-        let level = drill.spec.level;
-        say_vault(ctx, &ground.tenant_id, |vault| passed(vault, level, &set.name, proof)).await?;
+        status.evidence = record(&ctx.world(), drill, &status, set, now);
     }
     write(ctx, drill, &status).await?;
     step::clear(ctx, VAULT_NAMESPACE, &name, number).await?;
     Ok(Next::After(std::time::Duration::ZERO))
 }
 
+/// The record of a drill that restored something, chained to the one before.
+fn record(world: &World, drill: &RestoreDrill, status: &RunStatus, set: &SetRecord, now: Timestamp) -> Option<Evidence> {
+    let level = match drill.spec.level {
+        Level::Check | Level::Read => return None,
+        Level::Restore => evidence::Level::Files,
+        Level::Load => evidence::Level::Database,
+        Level::Start => evidence::Level::App,
+    };
+    let whole = |time: Timestamp| Timestamp::from_second(time.as_second()).unwrap_or(time);
+    let time = |text: Option<&String>| text.and_then(|text| text.parse().ok());
+    let facts = || status.steps.iter().filter_map(|step| step.facts.as_ref());
+    let phases = phases(status, now).into_iter().map(|phase| evidence::Phase { name: phase.name, milliseconds: phase.milliseconds });
+    let finding = Finding {
+        tenant: drill.spec.tenant_id.clone(),
+        municipality: drill.spec.municipality.clone(),
+        app: drill.spec.app.clone(),
+        set: set.name.clone(),
+        recovery_point: time(Some(&set.recovery_point))?,
+        level,
+        began: time(status.began.as_ref()).unwrap_or(now),
+        ended: whole(now),
+        phases: phases.collect(),
+        files: status.steps.iter().filter(|step| step.name == RESTORE).map(|step| step.files).sum(),
+        bytes: status.steps.iter().filter(|step| step.name == RESTORE).map(|step| step.bytes).sum(),
+        tables: facts().map(|facts| facts.tables).sum(),
+        rows: facts().map(|facts| facts.rows).sum(),
+        outcome: if status.failure.is_none() { Outcome::Passed } else { Outcome::Failed },
+        class: status.failure.as_ref().map(|failure| failure.class),
+    };
+    let vault = world.backups.vaults.get(&drill.spec.tenant_id).and_then(|vault| vault.status.as_ref());
+    Some(evidence::append(vault.map(|status| status.evidence.as_str()).unwrap_or_default(), finding))
+}
+
+/// Writes down in the vault what a drill has shown, once; whatever was killed in between.
+async fn settle(ctx: &Context, drill: &RestoreDrill, status: &RunStatus) -> Result<(), ApplyError> {
+    let name = drill.metadata.name.clone().unwrap_or_default();
+    let (vault, set) = {
+        let world = ctx.world();
+        (world.backups.vaults.get(&drill.spec.tenant_id).cloned(), set_of(&world, drill))
+    };
+    let known = vault.and_then(|vault| vault.status.as_ref().and_then(|status| status.last_drill.clone()));
+    // Names of a tenant's drills are in the order of their slots.
+    if known.is_some_and(|known| known >= name) {
+        return Ok(());
+    }
+    let ended: Timestamp = status.ended.as_deref().and_then(|time| time.parse().ok()).unwrap_or_else(Timestamp::now);
+    let level = drill.spec.level;
+    say_vault(ctx, &drill.spec.tenant_id, |vault| {
+        vault.last_drill = Some(name.clone());
+        if let Some(evidence) = &status.evidence {
+            vault.evidence.clone_from(&evidence.hash);
+        }
+        match &status.failure {
+            None => {
+                if let Some(set) = &set {
+                    passed(vault, level, &set.name, proven(drill, status, set, ended));
+                }
+            }
+            // A target that is away proves nothing about what it holds.
+            Some(failure) if failure.class.is_the_targets() => {}
+            Some(failure) => {
+                vault.drill_failures = Failures {
+                    count: vault.drill_failures.count + 1,
+                    class: Some(failure.class),
+                    message: failure.message.clone(),
+                    at: status.ended.clone(),
+                    run: Some(name),
+                    set: Some(drill.spec.set.clone()),
+                };
+            }
+        }
+    })
+    .await
+}
+
 fn proven(drill: &RestoreDrill, status: &RunStatus, set: &SetRecord, now: Timestamp) -> Proven {
+    Proven {
+        set: set.name.clone(),
+        recovery_point: set.recovery_point.clone(),
+        at: written(now),
+        level: Some(drill.spec.level),
+        phases: phases(status, now),
+        evidence: status.evidence.as_ref().map(|evidence| evidence.hash.clone()).unwrap_or_default(),
+    }
+}
+
+/// How long each step took.
+fn phases(status: &RunStatus, now: Timestamp) -> Vec<PhaseTime> {
     let phases = status.steps.iter().map(|step| {
         let ended = status.steps.iter().filter_map(|other| other.began.as_deref()).find(|began| Some(*began) > step.began.as_deref());
         let end = ended.and_then(|time| time.parse().ok()).unwrap_or(now);
         let began = step.began.as_deref().and_then(|time| time.parse::<Timestamp>().ok()).unwrap_or(end);
         PhaseTime { name: step.name.clone(), milliseconds: u64::try_from(end.duration_since(began).as_millis()).unwrap_or_default() }
     });
-    Proven {
-        set: set.name.clone(),
-        recovery_point: set.recovery_point.clone(),
-        at: written(now),
-        level: Some(drill.spec.level),
-        phases: phases.collect(),
-        evidence: String::new(),
-    }
+    phases.collect()
 }
 
 fn passed(vault: &mut BackupVaultStatus, level: Level, set: &str, proof: Proven) {
-    vault.drill_failures = Failures::default();
     if level < Level::Restore {
+        // Reading proves nothing about a restore that failed, and a part that is sound nothing about the others.
         return;
     }
+    vault.drill_failures = Failures::default();
     if let Some(known) = vault.sets.iter_mut().find(|known| known.name == set) {
         known.verified = true;
     }
@@ -303,26 +384,14 @@ async fn fail(
     message: &str,
 ) -> Result<Next, ReconcileError> {
     let now = written(Timestamp::now());
-    let name = drill.metadata.name.clone();
-    // A target that is away proves nothing about what it holds.
-    if !class.is_the_targets() {
-        say_vault(ctx, &drill.spec.tenant_id, |vault| {
-            let counted = vault.drill_failures.run == name;
-            vault.drill_failures = Failures {
-                count: vault.drill_failures.count + u32::from(!counted),
-                class: Some(class),
-                message: message.to_string(),
-                at: Some(now.clone()),
-                run: name.clone(),
-                set: Some(drill.spec.set.clone()),
-            };
-        })
-        .await?;
-    }
     status.phase = RunPhase::Failed;
     status.message = message.to_string();
     status.ended = Some(now);
     status.failure = Some(RunFailure { class, message: message.to_string() });
+    let set = { set_of(&ctx.world(), drill) };
+    if let Some(set) = set.filter(|_| !class.is_the_targets()) {
+        status.evidence = record(&ctx.world(), drill, &status, &set, Timestamp::now());
+    }
     write(ctx, drill, &status).await?;
     if class.is_the_targets() {
         let target = { ctx.world().backups.vaults.get(&drill.spec.tenant_id).map(|vault| vault.spec.target.clone()) };

@@ -3,6 +3,7 @@
 use super::step::{self, Progress, Step};
 use super::{Ground, ground, keys, say_vault};
 use crate::apply::ApplyError;
+use crate::backup::coverage::State;
 use crate::backup::jobs::User;
 use crate::backup::schedule::{self, History, Rhythm, Slot};
 use crate::backup::work::{Class, Issue, Task, Work};
@@ -362,6 +363,12 @@ pub fn final_set(world: &World, tenant_id: &str, since: Timestamp) -> FinalSet {
     let ended = run.status.as_ref().and_then(|status| time(status.ended.as_ref()));
     match run.status.as_ref().map(|status| status.phase) {
         Some(RunPhase::Succeeded) => {
+            let coverage = run.status.as_ref().map(|status| status.coverage.as_slice()).unwrap_or_default();
+            let missing: Vec<&str> = coverage.iter().filter(|one| one.state == State::Uncovered).map(|one| one.name.as_str()).collect();
+            if !missing.is_empty() {
+                // What nobody backed up would be gone for ever.
+                return FinalSet::Failed(ended, format!("the last backup does not hold {}", missing.join(", ")));
+            }
             let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| &status.sets);
             let verified = sets.and_then(|sets| sets.iter().find(|set| set.name == name)).is_some_and(|set| set.verified);
             if verified { FinalSet::Verified } else { FinalSet::Made(name) }
