@@ -18,7 +18,7 @@ terminal=no
 [ -t 1 ] && terminal=yes
 began=$EPOCHREALTIME
 work=$(mktemp -d)
-node='' watcher='' lab='' kept=no
+node='' watcher='' lab='' kept=no storage=''
 
 # ---- words ----
 
@@ -73,6 +73,7 @@ end() {
     trap '' INT TERM HUP
     if [ "$kept" = no ]; then
         [ -z "$watcher" ] || kill "$watcher" 2>/dev/null || true
+        [ -z "$storage" ] || kill "$storage" 2>/dev/null || true
         if [ "$code" -ne 0 ] && [ "$terminal" = yes ]; then echo; fi
         if [ -n "$lab" ]; then
             say "Ending the lab."
@@ -163,11 +164,21 @@ say "  $(kubectl version --output json | sed -n 's/.*"gitVersion": "\(.*\)".*/Ku
 step "3. Installing the operator with Helm: definitions, rights, deployment."
 values=()
 if [ "$with_node" = yes ]; then
-    image=$(kopnams-images program "$bin/kopnams" --out "$work/kopnams")
+    # The operator's image has restic beside it, for the Jobs of backups.
+    image=$(kopnams-images program "$bin/kopnams" --with "$(command -v restic)" --out "$work/kopnams")
+    # An S3 server outside the cluster, on the machine's end of the link to the node. Its keys are made here and go with it.
+    s3=198.18.213.1:$((20000 + $$ % 10000))
+    mkdir -p "$work/s3/data" "$work/s3/versions" "$work/s3/users"
+    (umask 077; printf demo >"$work/access-key"; head -c 20 /dev/urandom | od -An -tx1 | tr -d ' \n' >"$work/secret-key")
+    ROOT_ACCESS_KEY_ID=$(cat "$work/access-key") ROOT_SECRET_ACCESS_KEY=$(cat "$work/secret-key") \
+        versitygw --port "$s3" --iam-dir "$work/s3/users" --iam-cache-disable --quiet posix --versioning-dir "$work/s3/versions" "$work/s3/data" \
+        >"$work/s3.log" 2>&1 </dev/null &
+    storage=$!
     "$lab" import --name "$name" "$work/kopnams" >/dev/null
     # The lab's API server has a port of its own, which the operator's network policy must know.
     server=$(kubectl config view --output 'jsonpath={.clusters[0].cluster.server}')
-    values=(--set "image.digest=${image#*@}" --set "networkPolicy.apiServer.ports={443,${server##*:}}")
+    values=(--set "image.digest=${image#*@}" --set "networkPolicy.apiServer.ports={443,${server##*:}}"
+        --set "networkPolicy.backupTargets[0].to[0].ipBlock.cidr=${s3%:*}/32" --set "networkPolicy.backupTargets[0].ports={${s3##*:}}")
 fi
 helm install kopnams charts/kopnams --namespace $system --create-namespace ${values[@]+"${values[@]}"} >"$work/helm.log" 2>&1 || fail "$(cat "$work/helm.log")"
 if [ "$with_node" = no ]; then
@@ -285,6 +296,58 @@ ventspils pakalpojumi kac.ventspils.example.lv /NoAuth/Login.html
 ventspils e-atbalsts atbalsts.ventspils.example.lv /NoAuth/palidziba.html
 SYSTEMS
     kubectl get pods --namespace ventspils--pakalpojumi | table
+
+    step "11. Backups: the service management is backed up, loses its cases, and gets them back."
+    town=ventspils app=pakalpojumi tenant=ventspils--pakalpojumi host=kac.ventspils.example.lv
+    (umask 077; kubectl get secret root --namespace $tenant --output 'jsonpath={.data.password}' | base64 --decode >"$work/root")
+    rt() { # method, path, body; the password is on nobody's command line
+        curl --silent --show-error --max-time 60 --header "Host: $host" --header 'Content-Type: application/json' --request "$1" ${3:+--data "$3"} \
+            --config <(printf 'user = "root:%s"' "$(cat "$work/root")") "http://198.18.213.2/REST/2.0/$2"
+    }
+    cases() { rt GET "tickets?query=id%3E0" | sed -n 's/.*"total":"\{0,1\}\([0-9]*\).*/\1/p'; }
+    for subject in 'Bērna kopšanas pabalsts' 'Dzīvesvietas deklarēšana' 'Būvniecības iecere'; do
+        rt POST ticket "{\"Queue\": \"Konsultācijas\", \"Subject\": \"$subject\", \"Requestor\": \"kac@ventspils.example.lv\", \"CustomFields\": {\"Centrs\": \"Piltene\", \"Iestāde\": \"VSAA\", \"Kanāls\": \"klātiene\"}}" >/dev/null
+    done
+    say "  There are $(cases) cases."
+    kubectl create secret generic s3-maintainer --namespace kopnams-vault --from-file="$work/access-key" --from-file="$work/secret-key" >/dev/null
+    kubectl apply --filename - >/dev/null <<TARGET
+apiVersion: kopnams.lv/v1alpha1
+kind: BackupTarget
+metadata: {name: s3}
+spec:
+  endpoint: http://$s3
+  bucket: kopnams
+  maintainerSecret: s3-maintainer
+  egress: [{cidr: ${s3%:*}/32, ports: [${s3##*:}]}]
+TARGET
+    start=$EPOCHREALTIME deadline=$((SECONDS + 420)) said_at=$SECONDS
+    kubectl patch platform platform --type merge --patch "{\"spec\": {\"backup\": {\"target\": \"s3\", \"image\": \"$image\", \"limits\": {\"cluster\": 4}}}}" >/dev/null
+    say "  An S3 server outside the cluster is the target, and every app is backed up by itself."
+    about() { kubectl get municipalityapp $app --namespace $town --output "jsonpath={.status.conditions[?(@.type==\"$1\")].$2}"; }
+    while [ "$(about BackedUp status)" != True ] || [ "$(about RestoreProven status)" != True ]; do
+        progress "$(about BackedUp reason), $(about RestoreProven reason), $(since "$start")"
+        [ "$SECONDS" -le "$deadline" ] || fail "$(about BackedUp message); $(about RestoreProven message)"
+        sleep 0.5
+    done
+    progressed "$town/$app is backed up, and its set was restored, loaded and compared elsewhere: $(since "$start")."
+    say "  \$ kopnams backups $town/$app"
+    kopnams backups $town/$app | table
+    kubectl exec --namespace $tenant statefulset/database -- /usr/local/lib/postgresql/psql --quiet --no-psqlrc --username=postgres --dbname=rt \
+        --command 'DROP TABLE tickets CASCADE' 2>/dev/null
+    say "  The table of the cases is deleted: the system answers $(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 20 --header "Host: $host" --config <(printf 'user = "root:%s"' "$(cat "$work/root")") "http://198.18.213.2/REST/2.0/tickets?query=id%3E0" || true) when it is asked for them."
+    set=$(kubectl get municipalityapp $app --namespace $town --output 'jsonpath={.status.backup.lastSet}')
+    start=$EPOCHREALTIME
+    say "  \$ kopnams restore $town/$app --set $set"
+    kopnams restore $town/$app --set "$set" 2>&1 | table || fail "the restore did not succeed: $(kubectl get restoreruns --namespace kopnams-vault --output yaml)"
+    deadline=$((SECONDS + 180))
+    until found=$(cases 2>/dev/null) && [ -n "$found" ]; do
+        progress "waiting until the system answers, $(since "$start")"
+        [ "$SECONDS" -le "$deadline" ] || fail "the service management does not answer after the restore: $(about Available message)"
+        sleep 0.5
+    done
+    progressed "There are $found cases again, $(since "$start") after the restore was asked for."
+    [ "$found" -eq 3 ] || fail "three cases were expected"
+    kopnams evidence $town/$app | table
 fi
 
 step "The demo took $(since "$began")."

@@ -289,8 +289,12 @@ pub async fn retain(ctx: &Context, ground: &Ground, why: &str) -> Result<(), App
 /// A vault whose day has come is destroyed with its keys; the record of it stays.
 async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, ground: &Ground) -> Result<Next, ReconcileError> {
     let tenant_id = &ground.tenant_id;
-    // Asked for again meanwhile, by its old name: it is the same tenant.
-    if ground.grant.is_some() {
+    // Asked for again meanwhile, by its old name: it is the same tenant. A namespace that is on its way out is no request.
+    let claimed = {
+        let world = ctx.world();
+        world.apps.contains_key(&ground.key) && world.tenant_of(&ground.key).as_deref() == Some(tenant_id)
+    };
+    if claimed {
         say_vault(ctx, tenant_id, |vault| {
             vault.phase = VaultPhase::Active;
             vault.retain_until = None;
