@@ -16,16 +16,16 @@ use crate::controller::{Context, intake};
 use crate::desired::Owner;
 use crate::policy::AppKey;
 use crate::request::backup::{
-    BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Isolation, Level, RestoreDrillSpec, RunKind, RunPhase, VAULT_NAMESPACE, VaultPhase,
+    BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Isolation, Level, RestoreDrillSpec, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE, VaultPhase,
 };
 use crate::request::names::{APP, MANAGED_BY, MANAGER, MUNICIPALITY, TENANT_ID};
 use crate::request::written;
 use crate::request::{BackupRun, BackupVault, RestoreDrill};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Api;
-use kube::api::PostParams;
+use kube::api::{DeleteParams, PostParams};
 
 /// How often a part of a repository's data is read: all of it within 28 days.
 const READ_EVERY: SignedDuration = SignedDuration::from_hours(24);
@@ -103,8 +103,47 @@ pub async fn reconcile(ctx: &Context, tenant_id: &str) -> Result<Next, Reconcile
     if changed != status.next_due {
         say_vault(ctx, tenant_id, |vault| vault.next_due = changed).await?;
     }
+    clear_records(ctx, tenant_id, now).await?;
     let next = plan.again.unwrap_or(now + SignedDuration::from_mins(10));
     Ok(Next::After(pause_until(next).max(std::time::Duration::from_secs(1))))
+}
+
+/// Deletes records of work that nobody looks for any more: what came of it stands in the vault. Drills that restored
+/// something are the evidence, and stay.
+async fn clear_records(ctx: &Context, tenant_id: &str, now: Timestamp) -> Result<(), ApplyError> {
+    let old = |time: Option<&Time>, days: i64| time.is_some_and(|time| now.duration_since(time.0) > SignedDuration::from_hours(24 * days));
+    let (runs, drills) = {
+        let world = ctx.world();
+        let over = |status: Option<&RunStatus>| status.is_some_and(|status| status.phase.is_over());
+        let runs: Vec<_> = world.backups.runs_of(tenant_id).filter(|run| over(run.status.as_ref())).cloned().collect();
+        // The newest are kept whatever their age: they say when the last run was made.
+        let many = runs.len().saturating_sub(KEPT_RUNS);
+        let runs = runs.into_iter().take(many).filter(|run| old(run.metadata.creation_timestamp.as_ref(), 14));
+        let drills = world.backups.drills_of(tenant_id).filter(|drill| drill.spec.level < Level::Restore && over(drill.status.as_ref()));
+        let newest = world.backups.drills_of(tenant_id).last().and_then(|drill| drill.metadata.name.clone());
+        let drills = drills.filter(|drill| drill.metadata.name != newest && old(drill.metadata.creation_timestamp.as_ref(), 7)).cloned();
+        (runs.filter_map(|run| run.metadata.name.clone()).collect::<Vec<_>>(), drills.collect::<Vec<_>>())
+    };
+    let client = ctx.writer.client();
+    for name in runs {
+        let api: Api<BackupRun> = Api::namespaced(client.clone(), VAULT_NAMESPACE);
+        gone(ctx.writer.gate().pass(api.delete(&name, &DeleteParams::default())).await.map(drop))?;
+    }
+    for name in drills.into_iter().filter_map(|drill| drill.metadata.name.clone()) {
+        let api: Api<RestoreDrill> = Api::namespaced(client.clone(), VAULT_NAMESPACE);
+        gone(ctx.writer.gate().pass(api.delete(&name, &DeleteParams::default())).await.map(drop))?;
+    }
+    Ok(())
+}
+
+/// How many records of backups are kept whatever their age.
+const KEPT_RUNS: usize = 20;
+
+fn gone(deleted: Result<(), ApplyError>) -> Result<(), ApplyError> {
+    match deleted {
+        Err(ApplyError::Gone) => Ok(()),
+        other => other,
+    }
 }
 
 /// What is due of a vault.
