@@ -35,6 +35,9 @@ const LOAD: &str = "load:";
 /// Day of the week on which room is given back: Sunday, when least is done.
 const PRUNED_ON: jiff::civil::Weekday = jiff::civil::Weekday::Sunday;
 
+/// Bytes up to which a set is restored into an empty folder of the node rather than onto a volume.
+const SMALL: u64 = 64 << 20;
+
 /// Takes a drill one step further.
 pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
     let Some(drill) = ({ ctx.world().backups.drills.get(name).cloned() }) else { return Ok(Next::Rest) };
@@ -127,7 +130,12 @@ async fn go_on(
         hand: Hand::Maintainer,
         files: Vec::new(),
     };
-    let room = || Volume::Scratch(ground.grant.as_ref().map_or_else(|| "10Gi".into(), |grant| grant.size.storage.0.clone()));
+    let room = || match ground.grant.as_ref().filter(|_| set.bytes > SMALL) {
+        Some(grant) => Volume::Scratch(grant.size.storage.0.clone()),
+        // The app may be gone; what its set holds fits in twice as much.
+        None if set.bytes > SMALL => Volume::Scratch(format!("{}Mi", (set.bytes >> 19) + 64)),
+        None => Volume::Empty,
+    };
     let manifest = set.manifest.clone();
     let wanted = if step_name == FORGET {
         let goes = { forgotten(&ctx.world(), ground, Timestamp::now()) };
