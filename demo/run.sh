@@ -304,7 +304,7 @@ SYSTEMS
         curl --silent --show-error --max-time 60 --header "Host: $host" --header 'Content-Type: application/json' --request "$1" ${3:+--data "$3"} \
             --config <(printf 'user = "root:%s"' "$(cat "$work/root")") "http://198.18.213.2/REST/2.0/$2"
     }
-    cases() { rt GET "tickets?query=id%3E0" | sed -n 's/.*"total":"\{0,1\}\([0-9]*\).*/\1/p'; }
+    cases() { rt GET "tickets?query=id%3E0" | sed -n 's/.*"total" *: *"\{0,1\}\([0-9][0-9]*\).*/\1/p'; }
     for subject in 'Bērna kopšanas pabalsts' 'Dzīvesvietas deklarēšana' 'Būvniecības iecere'; do
         rt POST ticket "{\"Queue\": \"Konsultācijas\", \"Subject\": \"$subject\", \"Requestor\": \"kac@ventspils.example.lv\", \"CustomFields\": {\"Centrs\": \"Piltene\", \"Iestāde\": \"VSAA\", \"Kanāls\": \"klātiene\"}}" >/dev/null
     done
