@@ -79,6 +79,9 @@ pub enum Task {
         /// The escrow's public key (age X25519 recipient): the second password is sealed to it and kept in the key's own host name.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         escrow: Option<String>,
+        /// It was made before: one that is not there any more has vanished, and is not made again.
+        #[serde(default)]
+        made: bool,
     },
     /// Backs one part up.
     Part {

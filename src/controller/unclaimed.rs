@@ -92,6 +92,11 @@ async fn last_backup(ctx: &Context, key: &AppKey, facts: &Facts) -> Result<Resul
     }
     let now = Timestamp::now();
     Ok(match state {
+        FinalSet::Verified if !vault::holds_all(ctx, &ground, facts.retire.as_deref()).await? => {
+            // A claim came after the last backup was made.
+            vault::make_run(ctx, &ground, &Slot::at(now), RunKind::Final).await?;
+            Err(Next::After(Duration::from_mins(1)))
+        }
         FinalSet::Verified => {
             vault::retain(ctx, &ground, "the app was removed; its last backup was restored elsewhere and found as it should be").await?;
             Ok(())

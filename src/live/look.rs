@@ -3,6 +3,7 @@
 
 use crate::policy::AppKey;
 use crate::request::MunicipalityApp;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::ListParams;
@@ -33,6 +34,25 @@ pub async fn has_claims(client: &Client, namespace: &str) -> Result<bool, kube::
 pub async fn claims(client: &Client, namespace: &str) -> Result<Vec<PersistentVolumeClaim>, kube::Error> {
     let api: Api<PersistentVolumeClaim> = Api::namespaced(client.clone(), namespace);
     Ok(api.list(&ListParams::default()).await?.items)
+}
+
+/// Whether a workload of a namespace has pods, or is to have some. The page that stands in for a stopped app does not count.
+pub async fn has_running(client: &Client, namespace: &str) -> Result<bool, kube::Error> {
+    let all = ListParams::default();
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), namespace);
+    let sets: Api<StatefulSet> = Api::namespaced(client.clone(), namespace);
+    let of = |name: Option<&str>, wanted: Option<i32>, has: Option<i32>| {
+        !name.is_some_and(|name| name.starts_with("kopnams-")) && (wanted.unwrap_or(1) > 0 || has.unwrap_or(0) > 0)
+    };
+    let running = deployments.list(&all).await?.items.iter().any(|object| {
+        let (wanted, has) = (object.spec.as_ref().and_then(|spec| spec.replicas), object.status.as_ref().and_then(|status| status.replicas));
+        of(object.metadata.name.as_deref(), wanted, has)
+    });
+    let set = sets.list(&all).await?.items.iter().any(|object| {
+        let (wanted, has) = (object.spec.as_ref().and_then(|spec| spec.replicas), object.status.as_ref().map(|status| status.replicas));
+        of(object.metadata.name.as_deref(), wanted, has)
+    });
+    Ok(running || set)
 }
 
 /// Whether somebody asks for an app.

@@ -282,7 +282,7 @@ fn a_target_that_is_away_and_one_that_refuses_are_told_apart_and_soon() {
     assert!(requests <= 30, "{requests} requests");
     // Nor is it made anew by preparing it with another password.
     there.as_admin();
-    there.fails("prepare", Task::Prepare { issue: None, escrow: None }, Class::WrongKey);
+    there.fails("prepare", Task::Prepare { issue: None, escrow: None, made: false }, Class::WrongKey);
     there.as_writer();
     there.secret("password", "password-of-away");
     there.does("r3", there.part());

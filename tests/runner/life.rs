@@ -30,7 +30,7 @@ fn settle(world: &'static World) -> Settled {
     let made = Command::new(world.tools.age_keygen()).arg("-o").arg(&identity).output().unwrap();
     let recipient = String::from_utf8(made.stderr).unwrap().trim().rsplit(' ').next().unwrap().to_owned();
     tenant.secret("escrow-password", "escrow-password-of-settled");
-    let prepare = Task::Prepare { issue: Some(Issue::default_one()), escrow: Some(recipient) };
+    let prepare = Task::Prepare { issue: Some(Issue::default_one()), escrow: Some(recipient), made: false };
     assert!(tenant.does("prepare", prepare.clone()).message.contains("is made"));
     let keys = || fs::read_dir(world.s3.bucket("kopnams-settled").join("keys")).unwrap().count();
     assert_eq!(keys(), 2);
@@ -226,7 +226,7 @@ fn what_is_destroyed_is_gone_and_so_is_its_writer() {
     // As long as versions are locked, nobody can destroy them, the administrator neither.
     let held = world.bare("held");
     let locked = Issue { lock_days: 1, ..Issue::default_one() };
-    held.does("prepare", Task::Prepare { issue: Some(locked.clone()), escrow: None });
+    held.does("prepare", Task::Prepare { issue: Some(locked.clone()), escrow: None, made: false });
     held.as_writer();
     held.file("page", "x");
     held.set("r1");
@@ -237,7 +237,7 @@ fn what_is_destroyed_is_gone_and_so_is_its_writer() {
     let below = |name: &str, prefix: &str| {
         let mut tenant = world.bare(name);
         (tenant.repository.bucket, tenant.repository.prefix) = ("kopnams-shared".to_owned(), prefix.to_owned());
-        tenant.does("prepare", Task::Prepare { issue: None, escrow: None });
+        tenant.does("prepare", Task::Prepare { issue: None, escrow: None, made: false });
         tenant.file("page", "x");
         tenant.set("r1");
         tenant

@@ -73,7 +73,7 @@ impl World {
     /// A tenant with a repository, which it writes with its own credentials.
     pub fn tenant(&self, name: &str) -> Tenant<'_> {
         let tenant = self.bare(name);
-        tenant.does("prepare", Task::Prepare { issue: Some(Issue::default_one()), escrow: None });
+        tenant.does("prepare", Task::Prepare { issue: Some(Issue::default_one()), escrow: None, made: false });
         tenant.as_writer();
         tenant
     }

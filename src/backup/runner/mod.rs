@@ -109,7 +109,7 @@ impl Runner {
 
     fn perform(&self, report: &mut Report) -> Outcome<()> {
         match &self.work.task {
-            Task::Prepare { issue, escrow } => self.prepare(report, issue.as_ref(), escrow.as_deref()),
+            Task::Prepare { issue, escrow, made } => self.prepare(report, issue.as_ref(), escrow.as_deref(), *made),
             Task::Part { part, path, exclude, may_be_empty, before, facts } => {
                 let order = part::Order { part, path, exclude, may_be_empty: *may_be_empty, before, facts: *facts };
                 self.back_up(report, &order)

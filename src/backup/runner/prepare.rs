@@ -11,7 +11,10 @@ pub const ESCROW_USER: &str = "kopnams-escrow";
 
 impl Runner {
     /// Makes what is not there yet.
-    pub(crate) fn prepare(&self, report: &mut Report, wanted: Option<&Issue>, recipient: Option<&str>) -> Outcome<()> {
+    pub(crate) fn prepare(&self, report: &mut Report, wanted: Option<&Issue>, recipient: Option<&str>, made: bool) -> Outcome<()> {
+        if made {
+            timed(report, "repository", || self.opens(None))?;
+        }
         if let Some(wanted) = wanted {
             let writer = Credentials {
                 access_key: secret(&self.folder, WRITER_ACCESS_KEY_FILE)?,

@@ -175,10 +175,22 @@ async fn tidy(ctx: &Context, name: &str, municipality: &str, app: &str, status: 
     Ok(Next::Rest)
 }
 
+/// Whether nothing of an app runs, and nothing will start: its pods are gone and its workloads are scaled to nothing.
+pub async fn at_rest(ctx: &Context, namespace: &str) -> Result<bool, ApplyError> {
+    let living = { ctx.world().backups.living(namespace).next().is_some() };
+    Ok(!living && !crate::live::look::has_running(&ctx.client, namespace).await?)
+}
+
 /// Whether a waiting piece of work may begin.
 #[must_use]
 pub fn admitted(world: &World, name: &str, now: Timestamp) -> bool {
-    let Some(settings) = &world.register.settings().backup else { return false };
+    admissible(world, now).iter().any(|id| id == name)
+}
+
+/// The waiting pieces of work that may begin.
+#[must_use]
+pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
+    let Some(settings) = &world.register.settings().backup else { return Vec::new() };
     let breakers: BTreeMap<String, Breaker> = world
         .backups
         .targets
@@ -211,5 +223,5 @@ pub fn admitted(world: &World, name: &str, now: Timestamp) -> bool {
             Run { id: id.clone(), target: target_of(&tenant), tenant, node: None, due: due(&drill.metadata), purpose: Purpose::Drill };
         sort(run, drill.status.as_ref());
     }
-    admission::admit(&waiting, &running, settings.limits, &breakers, now).iter().any(|id| id == name)
+    admission::admit(&waiting, &running, settings.limits, &breakers, now)
 }

@@ -43,7 +43,7 @@ pub async fn ensure_filled(ctx: &Context, key: &AppKey, tenant_id: &str) -> Resu
         let Some(from) = world.apps.get(key).and_then(|record| record.object.spec.restore_from.clone()) else { return Ok(()) };
         let filled =
             world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.filled.is_some());
-        if filled || world.backups.restoring(key).is_some() || world.backups.restores.contains_key(&fill_name(tenant_id)) {
+        if filled || world.backups.restoring(key).next().is_some() || world.backups.restores.contains_key(&fill_name(tenant_id)) {
             return Ok(());
         }
         from
@@ -141,6 +141,23 @@ fn facts(world: &World, run: &RestoreRun, key: &AppKey) -> Result<(Ground, Groun
 }
 
 async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own: &Ground, set: &SetRecord) -> Result<Next, ReconcileError> {
+    let name = run.metadata.name.clone().unwrap_or_default();
+    if run.spec.fresh && name != fill_name(&own.tenant_id) {
+        let message = "`fresh` is for the filling of a new app by its own request; leave it out, and a set is made of what is there first";
+        return fail(ctx, run, status, Class::Order, message).await;
+    }
+    // Two at once would write over each other.
+    let other = {
+        let world = ctx.world();
+        let goes = |(of, other): (&String, &Arc<RestoreRun>)| {
+            let running = other.status.as_ref().is_some_and(|status| status.phase == RunPhase::Running);
+            *of != name && running && other.spec.municipality == run.spec.municipality && other.spec.app == run.spec.app
+        };
+        world.backups.restores.iter().any(goes)
+    };
+    if other {
+        return wait(ctx, run, status, "waiting until another restore into this app is over").await;
+    }
     let parts = set.parts.keys().cloned();
     let before = (!run.spec.fresh).then(|| BACKUP.to_string());
     let names = before.into_iter().chain([PAUSE.to_string()]).chain(parts).chain([START.to_string()]);
@@ -196,7 +213,7 @@ async fn go_on(
         BACKUP => before(ctx, run, status, own, number).await,
         PAUSE => {
             // Nothing of the app may run while its data is written over.
-            if ctx.world().backups.living(&space).next().is_some() {
+            if !super::at_rest(ctx, &space).await? {
                 return wait(ctx, run, status, "waiting until the app has stopped").await;
             }
             // The claims may still be on their way, of an app that is new.
@@ -381,6 +398,14 @@ async fn undo(
     let name = run.metadata.name.clone().unwrap_or_default();
     let space = own.key.namespace();
     let part = status.steps[number].name.clone();
+    if class.is_the_targets() {
+        // What was there before lies at the same target, so there is nothing to do but wait for it.
+        status.message = format!("{part}: the target does not answer; the app stays stopped and this is tried again");
+        status.steps[number].began = Some(written(Timestamp::now()));
+        write(ctx, run, &status).await?;
+        step::clear(ctx, &space, &name, number).await?;
+        return Ok(Next::After(std::time::Duration::from_secs(30)));
+    }
     if part.starts_with(BACK) {
         // Tried again: the app stays stopped as long as its data is neither the one nor the other.
         status.message =

@@ -83,8 +83,8 @@ fn left_out(plan: &Plan) -> Vec<LeftOut> {
 
 async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Grant) -> Result<Next, ReconcileError> {
     let name = run.metadata.name.clone().unwrap_or_default();
-    if run.spec.kind == RunKind::Final && ctx.world().backups.living(&ground.key.namespace()).next().is_some() {
-        return Ok(Next::After(LOOK));
+    if run.spec.kind == RunKind::Final && !super::at_rest(ctx, &ground.key.namespace()).await? {
+        return Ok(Next::After(std::time::Duration::from_secs(5)));
     }
     if !super::admitted(&ctx.world(), &name, Timestamp::now()) {
         return Ok(Next::After(LOOK));
@@ -93,9 +93,11 @@ async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Gra
         let why = "what the app consists of is not known now, so nobody knows what a set must hold";
         return fail(ctx, run, RunStatus::default(), Class::Other, why).await;
     };
-    let prepared = { ctx.world().backups.vaults.get(&ground.tenant_id).and_then(|v| v.status.as_ref()?.prepared.clone()) };
+    let vault = { ctx.world().backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.clone()).unwrap_or_default() };
+    // An escrow that the platform was given later is added.
+    let prepare = vault.prepared.is_none() || (vault.escrowed.is_none() && ground.settings.escrow.is_some());
     let step = |name: String| StepRecord { name, ..StepRecord::default() };
-    let first = prepared.is_none().then(|| step(PREPARE.into()));
+    let first = prepare.then(|| step(PREPARE.into()));
     let parts = plan.parts.iter().map(|part| step(part.part().to_string()));
     let mut steps: Vec<StepRecord> = first.into_iter().chain(parts).chain([step(COMMIT.into())]).collect();
     let now = Timestamp::now();
@@ -150,8 +152,9 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
         hand: Hand::Writer,
         files: Vec::new(),
     };
+    let made = { ctx.world().backups.vaults.get(&ground.tenant_id).is_some_and(|v| v.status.as_ref().is_some_and(|s| s.prepared.is_some())) };
     let wanted = match step_name.as_str() {
-        PREPARE => Step { orders: vec![(None, order(prepare(ground)))], hand: Hand::Maintainer, ..base },
+        PREPARE => Step { orders: vec![(None, order(prepare(ground, made)))], hand: Hand::Maintainer, ..base },
         COMMIT => {
             let files = configuration(ctx, ground, grant, &rendered).await?;
             let mounted = files.iter().map(|(file, _)| (format!("configuration.{file}"), file.clone())).collect();
@@ -206,7 +209,7 @@ async fn ended(
             let escrowed = ground.settings.escrow.clone();
             say_vault(ctx, &ground.tenant_id, |vault| {
                 vault.prepared.get_or_insert_with(|| written(Timestamp::now()));
-                vault.escrowed = escrowed;
+                vault.escrowed = vault.escrowed.take().or(escrowed);
             })
             .await?;
         }
@@ -315,14 +318,14 @@ pub fn container_of<'a>(pod: &'a serde_json::Value, name: &str) -> &'a serde_jso
     containers.into_iter().find(|container| container.get("name").is_some_and(|of| of == name)).unwrap_or(&serde_json::Value::Null)
 }
 
-fn prepare(ground: &Ground) -> Task {
+fn prepare(ground: &Ground, made: bool) -> Task {
     let target = &ground.target.spec;
     let issue = (target.isolation == Isolation::PerApp).then(|| Issue {
         issuer: target.issuer,
         endpoint: target.issuer_endpoint.clone(),
         lock_days: target.lock_days,
     });
-    Task::Prepare { issue, escrow: ground.settings.escrow.clone() }
+    Task::Prepare { issue, escrow: ground.settings.escrow.clone(), made }
 }
 
 /// The files of the configuration part: with them and the volumes the app can be made again without this cluster.

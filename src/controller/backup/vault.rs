@@ -392,6 +392,20 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
     Ok(Next::Rest)
 }
 
+/// Whether the newest last backup of a tenant speaks of every claim that its namespace has now.
+pub async fn holds_all(ctx: &Context, ground: &Ground, since: Option<&str>) -> Result<bool, ApplyError> {
+    let since = since.and_then(|since| since.parse().ok()).unwrap_or(Timestamp::MIN);
+    let covered: Vec<String> = {
+        let world = ctx.world();
+        let runs = world.backups.runs_of(&ground.tenant_id).filter(|run| run.spec.kind == RunKind::Final);
+        let newest = runs.filter(|run| run.metadata.creation_timestamp.as_ref().is_some_and(|time| time.0 >= since)).last();
+        let coverage = newest.and_then(|run| run.status.as_ref()).map(|status| status.coverage.clone()).unwrap_or_default();
+        coverage.into_iter().map(|one| one.name).collect()
+    };
+    let claims = crate::live::look::claims(&ctx.client, &ground.key.namespace()).await?;
+    Ok(claims.iter().all(|claim| claim.metadata.name.as_ref().is_some_and(|name| covered.contains(name))))
+}
+
 /// The newest final set of a tenant that was verified.
 #[must_use]
 pub fn final_set(world: &World, tenant_id: &str, since: Timestamp) -> FinalSet {

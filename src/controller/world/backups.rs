@@ -128,10 +128,9 @@ impl Backups {
         self.vaults.iter().filter(move |(_, vault)| vault.spec.municipality == municipality && vault.spec.app == app)
     }
 
-    /// The restore into an app that is not over, if there is one.
-    #[must_use]
-    pub fn restoring(&self, key: &AppKey) -> Option<&Arc<RestoreRun>> {
-        self.restores.values().find(|run| {
+    /// The restores into an app that are not over.
+    pub fn restoring<'a>(&'a self, key: &'a AppKey) -> impl Iterator<Item = &'a Arc<RestoreRun>> {
+        self.restores.values().filter(|run| {
             let over = run.status.as_ref().is_some_and(|status| status.phase.is_over());
             !over && run.spec.municipality == key.municipality && run.spec.app == key.app
         })
@@ -268,11 +267,8 @@ impl World {
             self.touch(Key::Vault(tenant));
         }
         // A place may be free for another.
-        let waiting = |status: Option<&crate::request::backup::RunStatus>| status.is_none_or(|status| status.phase == RunPhase::Pending);
-        let runs = self.backups.runs.iter().filter(|(_, run)| waiting(run.status.as_ref())).map(|(name, _)| (Piece::Backup, name.clone()));
-        let drills =
-            self.backups.drills.iter().filter(|(_, run)| waiting(run.status.as_ref())).map(|(name, _)| (Piece::Drill, name.clone()));
-        let all: Vec<_> = runs.chain(drills).map(|(piece, name)| Key::Work(piece, name)).collect();
+        let next = crate::controller::backup::admissible(self, Timestamp::now());
+        let all: Vec<_> = next.into_iter().filter_map(|name| Some(Key::Work(self.backups.piece(&name)?, name))).collect();
         self.to_do.extend(all);
     }
 
@@ -330,8 +326,8 @@ impl World {
                 // What waits until nothing runs there may go on.
                 let (municipality, app) = crate::live::deed::owner_by_name(namespace);
                 let key = app.map(|app| AppKey::new(municipality, app));
-                let waits = key.as_ref().and_then(|key| self.backups.restoring(key)).and_then(|run| run.metadata.name.clone());
-                self.to_do.extend(waits.map(|name| Key::Work(Piece::Restore, name)));
+                let waits = key.iter().flat_map(|key| self.backups.restoring(key)).filter_map(|run| run.metadata.name.clone()).collect::<Vec<_>>();
+                self.to_do.extend(waits.into_iter().map(|name| Key::Work(Piece::Restore, name)));
                 let finals = self.backups.runs.iter().filter(|(_, run)| {
                     app_namespace(&run.spec.municipality, &run.spec.app) == namespace
                         && run.status.as_ref().is_none_or(|status| !status.phase.is_over())
@@ -375,7 +371,7 @@ impl World {
         if fills && vault.is_none_or(|status| status.filled.is_none()) {
             return true;
         }
-        self.backups.restoring(key).is_some_and(|run| {
+        self.backups.restoring(key).any(|run| {
             // Before the data is written over a set is made of the running app.
             let made = run.status.as_ref().is_some_and(|status| status.steps.iter().any(|step| step.name == "backup" && step.done));
             run.spec.fresh || made
