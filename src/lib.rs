@@ -33,6 +33,10 @@
 //!    metrics and health are here.
 //! 9. [`cli`] is the commands. They call the same functions, so an offline plan is the controller's own decision.
 //!
+//! [`backup`] is a second branch with the same shape: pure parts that say what is due, what a set must hold and which sets
+//! stay; Jobs in which a runner, another process of this program, does the work with `restic`; and a part of the controller
+//! that writes down what came of it.
+//!
 //! Policy, desired, plan and the summary of the status are pure: the time and the configuration are arguments, and they
 //! touch neither clock, environment nor network. All configuration that decides is an object of the API,
 //! [`request::Platform`]; flags of the process hold only addresses, logging and the lease.
