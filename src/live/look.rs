@@ -45,7 +45,8 @@ pub async fn has_running(client: &Client, namespace: &str) -> Result<bool, kube:
         !name.is_some_and(|name| name.starts_with("kopnams-")) && (wanted.unwrap_or(1) > 0 || has.unwrap_or(0) > 0)
     };
     let running = deployments.list(&all).await?.items.iter().any(|object| {
-        let (wanted, has) = (object.spec.as_ref().and_then(|spec| spec.replicas), object.status.as_ref().and_then(|status| status.replicas));
+        let (wanted, has) =
+            (object.spec.as_ref().and_then(|spec| spec.replicas), object.status.as_ref().and_then(|status| status.replicas));
         of(object.metadata.name.as_deref(), wanted, has)
     });
     let set = sets.list(&all).await?.items.iter().any(|object| {

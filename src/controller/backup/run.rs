@@ -152,7 +152,8 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
         hand: Hand::Writer,
         files: Vec::new(),
     };
-    let made = { ctx.world().backups.vaults.get(&ground.tenant_id).is_some_and(|v| v.status.as_ref().is_some_and(|s| s.prepared.is_some())) };
+    let made =
+        { ctx.world().backups.vaults.get(&ground.tenant_id).is_some_and(|v| v.status.as_ref().is_some_and(|s| s.prepared.is_some())) };
     let wanted = match step_name.as_str() {
         PREPARE => Step { orders: vec![(None, order(prepare(ground, made)))], hand: Hand::Maintainer, ..base },
         COMMIT => {

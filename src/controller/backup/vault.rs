@@ -16,7 +16,8 @@ use crate::controller::{Context, intake};
 use crate::desired::Owner;
 use crate::policy::AppKey;
 use crate::request::backup::{
-    BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Isolation, Level, RestoreDrillSpec, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE, VaultPhase,
+    BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Isolation, Level, RestoreDrillSpec, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE,
+    VaultPhase,
 };
 use crate::request::names::{APP, MANAGED_BY, MANAGER, MUNICIPALITY, TENANT_ID};
 use crate::request::written;

@@ -326,7 +326,8 @@ impl World {
                 // What waits until nothing runs there may go on.
                 let (municipality, app) = crate::live::deed::owner_by_name(namespace);
                 let key = app.map(|app| AppKey::new(municipality, app));
-                let waits = key.iter().flat_map(|key| self.backups.restoring(key)).filter_map(|run| run.metadata.name.clone()).collect::<Vec<_>>();
+                let waits =
+                    key.iter().flat_map(|key| self.backups.restoring(key)).filter_map(|run| run.metadata.name.clone()).collect::<Vec<_>>();
                 self.to_do.extend(waits.into_iter().map(|name| Key::Work(Piece::Restore, name)));
                 let finals = self.backups.runs.iter().filter(|(_, run)| {
                     app_namespace(&run.spec.municipality, &run.spec.app) == namespace
