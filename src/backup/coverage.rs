@@ -136,6 +136,17 @@ pub struct DatabasePlan {
     pub volume: Option<String>,
 }
 
+impl DatabasePlan {
+    /// The spec of its pod, and its container in it.
+    #[must_use]
+    pub fn pod(&self) -> (&Value, &Value) {
+        let pod = self.template.get("spec").unwrap_or(&Value::Null);
+        let containers = pod.get("containers").and_then(Value::as_array).into_iter().flatten();
+        let container = containers.into_iter().find(|container| container.get("name").is_some_and(|of| *of == self.container));
+        (pod, container.unwrap_or(&Value::Null))
+    }
+}
+
 /// What a line of the coverage speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum Subject {

@@ -3,6 +3,7 @@
 //! Every pod is `restricted`: a user that is not root, no privilege to gain, a read-only root, no `ServiceAccount` token.
 //! It never starts again by itself: what failed is told and decided by the operator.
 
+use super::coverage::Security;
 use super::work::{ACCESS_KEY_FILE, PASSWORD_FILE, SECRET_KEY_FILE, WORK_FILE, WORK_FOLDER, Work};
 use crate::desired::{Kind, Object, Owner};
 use crate::request::names::{BACKUP_PRIORITY_CLASS, RUN};
@@ -40,6 +41,12 @@ pub struct User {
 impl Default for User {
     fn default() -> Self {
         Self { uid: 65532, gid: 65532, fs_group: Some(65532) }
+    }
+}
+
+impl From<&Security> for User {
+    fn from(security: &Security) -> Self {
+        Self { uid: security.uid, gid: security.gid.unwrap_or(security.uid), fs_group: security.fs_group }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::backup::admission::Limits;
 use crate::backup::breaker::Breaker;
 pub use crate::backup::coverage::{Covered, EntryBackup, Exclusion, State as CoverageState};
 use crate::backup::evidence::Evidence;
-use crate::backup::retention::Rules;
+use crate::backup::retention::{Committed, Rules};
 pub use crate::backup::schedule::Window;
 use crate::backup::set::LeftOut;
 use crate::backup::work::{Class, Facts, Issuer};
@@ -421,6 +421,14 @@ pub struct SetRecord {
     /// The revision of the system that wrote the data.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub revision: String,
+}
+
+impl SetRecord {
+    /// The set as retention sees it; none when its recovery point is no time.
+    #[must_use]
+    pub fn committed(&self) -> Option<Committed> {
+        Some(Committed { id: self.name.clone(), recovery_point: self.recovery_point.parse().ok()?, verified: self.verified })
+    }
 }
 
 /// A restore that was tried and was good.

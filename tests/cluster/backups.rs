@@ -205,8 +205,24 @@ fn a_new_app_is_filled_before_it_starts_and_not_a_moment_earlier() {
         }
         world.apply(&app_of("saldus-novads", "arhivs", "keeper")).await;
         world.see("PersistentVolumeClaim", "saldus-novads--arhivs", "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        // As soon as the tenant has its name: its vault may come a moment later, and is waited for.
         let run = back_up(world, "saldus-novads", "arhivs", "202601010000").await;
         over(world, "BackupRun", &run, "Succeeded").await;
+        let nobody = "00000000-0000-4000-8000-000000000000";
+        let foundling = format!("{nobody}-b202601010000");
+        world
+            .create(&json!({
+                "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupRun", "metadata": {"name": foundling, "namespace": "kopnams-vault"},
+                "spec": {"tenantId": nobody, "municipality": "saldus-novads", "app": "arhivs", "slot": "202601010000", "kind": "Manual"},
+            }))
+            .await
+            .unwrap();
+        world
+            .see("BackupRun", "kopnams-vault", &foundling, "waits and says for what", |o| {
+                text(o, "/status/message") == format!("waiting: there is no vault of the tenant {nobody}")
+                    && text(o, "/status/phase") == "Pending"
+            })
+            .await;
 
         hands.answer(|work| (text(work, "/task/kind") != "restore").then(|| good(work)));
         let mut copy = app_of("saldus-novads", "kopija", "keeper");

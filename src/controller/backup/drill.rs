@@ -3,29 +3,26 @@
 //! Everything runs in kopnams-vault: neither the app's namespace nor its volumes are touched. What is restored lies on a
 //! volume that goes with the pod.
 
+use super::ground::lacks;
 use super::keys::{self, Hand};
-use super::run::container_of;
-use super::step::{self, LOOK, Progress, Step};
+use super::load::{self, Load, database_of};
+use super::step::{self, LOOK, Progress, SOON, Step};
 use super::{Ground, ground, say, say_vault, tidy};
 use crate::apply::ApplyError;
-use crate::backup::coverage::{self, DatabasePlan, PartPlan};
 use crate::backup::evidence::{self, Evidence, Finding, Outcome};
-use crate::backup::jobs::{DATA, DUMP, DatabaseJob, FACTS, Mount, User, Volume, database};
+use crate::backup::jobs::{DATA, Mount, Volume};
 use crate::backup::retention::{self, Committed, Situation};
-use crate::backup::set::Part;
-use crate::backup::work::{Class, Report, Task, Work};
+use crate::backup::work::{Class, Report, Task};
 use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
-use crate::desired::Owner;
 use crate::request::RestoreDrill;
 use crate::request::backup::{
     BackupVaultStatus, Failures, Level, PhaseTime, Proven, RunFailure, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
 };
 use crate::request::written;
 use jiff::Timestamp;
-use serde_json::{Value, json};
 use std::sync::Arc;
 
 const READ: &str = "read";
@@ -51,7 +48,15 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
         (ground(&world, &drill.spec.tenant_id), set_of(&world, &drill))
     };
     let Some(ground) = ground else {
-        return fail(ctx, &drill, status, Class::Other, "the platform has no backups any more, or the target of this vault is gone").await;
+        let lacks = { lacks(&ctx.world(), &drill.spec.tenant_id, drill.metadata.creation_timestamp.as_ref(), Timestamp::now()) };
+        return match lacks {
+            Ok(message) if status.message == message => Ok(Next::After(SOON)),
+            Ok(message) => {
+                write(ctx, &drill, &RunStatus { message, ..status }).await?;
+                Ok(Next::After(SOON))
+            }
+            Err(why) => fail(ctx, &drill, status, Class::Other, &why).await,
+        };
     };
     let Some(set) = set else {
         return fail(ctx, &drill, status, Class::Missing, "the set is not in the vault any more").await;
@@ -107,29 +112,8 @@ async fn go_on(
     };
     let step_name = status.steps[number].name.clone();
     let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
-    let repository = step::repository(&ground.target.spec, &ground.key.municipality, &ground.tenant_id);
-    let order = |task| Work { repository: repository.clone(), tenant: ground.tenant_id.clone(), run: name.clone(), task };
-    let owner = Owner {
-        namespace: VAULT_NAMESPACE,
-        municipality: &ground.key.municipality,
-        app: Some(&ground.key.app),
-        tenant_id: &ground.tenant_id,
-    };
-    let base = Step {
-        run: &name,
-        number,
-        owner,
-        image: &ground.settings.image,
-        user: User::default(),
-        node: None,
-        mounts: Vec::new(),
-        runner_mounts: Vec::new(),
-        before: Vec::new(),
-        volumes: Vec::new(),
-        orders: Vec::new(),
-        hand: Hand::Maintainer,
-        files: Vec::new(),
-    };
+    let order = |task| ground.order(&name, task);
+    let base = ground.step(&name, number, VAULT_NAMESPACE, Hand::Maintainer);
     let room = || match ground.grant.as_ref().filter(|_| set.bytes > SMALL) {
         Some(grant) => Volume::Scratch(grant.size.storage.0.clone()),
         // The app may be gone; what its set holds fits in twice as much.
@@ -160,55 +144,14 @@ async fn go_on(
         let files = keys::copied(ctx, &ground.tenant_id).await?;
         let files = files.into_iter().map(|(key, value)| (key, value.0)).collect();
         let job = step::job_name(&name, number);
-        let parts = (Part::Database(database_name.clone()), DUMP.into());
-        let fetch = Task::Restore { manifest: manifest.clone(), parts: vec![parts], into: None, replace: false };
-        let compare = Task::Compare { manifest, part: Part::Database(database_name), facts: FACTS.into() };
-        let pod = plan.template.get("spec").unwrap_or(&Value::Null);
-        let container = container_of(pod, &plan.container);
-        let load = DatabaseJob {
-            pod,
-            container,
-            name: "load",
-            argument: "load",
-            environment: &[("KOPNAMS_IN", DUMP), ("KOPNAMS_FACTS", FACTS)],
-            files: Some("files"),
-            secrets: &secrets,
-            secrets_of: Some(&job),
-        };
-        let (load, mut volumes) = database(&load);
-        volumes.push(room().render("files", &job));
-        let dump = json!({"name": "dump", "mountPath": DUMP});
-        let fetcher = crate::backup::jobs::runner("fetch", &ground.settings.image, Some("fetch"), std::slice::from_ref(&dump));
-        Step {
-            user: User::of(pod, Some(container)),
-            before: vec![fetcher, load],
-            volumes,
-            runner_mounts: vec![json!({"name": "facts", "mountPath": "/var/kopnams/facts", "readOnly": true})],
-            orders: vec![(None, order(compare)), (Some("fetch"), order(fetch))],
-            files,
-            ..base
-        }
+        let load =
+            Load { plan: &plan, secrets: &secrets, secrets_of: Some(&job), manifest, files: room().render("files", &job), replace: false };
+        load::step(Step { files, ..base }, load, order)
     };
     match step::advance(ctx, wanted, &ground.target.spec, &ground.tenant_id, began).await? {
         Progress::Going => Ok(Next::After(LOOK)),
         Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
     }
-}
-
-/// Generated secrets of an app, each with its keys.
-pub type SecretKeys = Vec<(String, Vec<String>)>;
-
-/// How a database of an app is loaded: a copy of its own pod, and the secrets that this needs.
-#[must_use]
-pub fn database_of(world: &World, ground: &Ground, name: &str) -> Option<(DatabasePlan, SecretKeys)> {
-    let rendered = world.register.render(&ground.key, ground.grant.as_ref()?)?;
-    let app = coverage::App { objects: &rendered.objects, claims: &[], entry: &rendered.backup, exclusions: &[], quiesced: true };
-    let plan = coverage::plan(app).parts.into_iter().find_map(|part| match part {
-        PartPlan::Database(plan) if plan.name == name => Some(*plan),
-        _ => None,
-    })?;
-    let secrets = rendered.template.secrets.iter().map(|secret| (secret.name.clone(), secret.keys.keys().cloned().collect()));
-    Some((plan, secrets.collect()))
 }
 
 /// The sets that retention lets go now.
@@ -222,10 +165,7 @@ fn forgotten(world: &World, ground: &Ground, now: Timestamp) -> Vec<SetRecord> {
 /// What retention says of the sets of a vault.
 #[must_use]
 pub fn verdict(ground: &Ground, sets: &[SetRecord], legal_hold: bool, now: Timestamp) -> retention::Verdict {
-    let committed = |set: &SetRecord| {
-        Some(Committed { id: set.name.clone(), recovery_point: set.recovery_point.parse().ok()?, verified: set.verified })
-    };
-    let sets: Vec<Committed> = sets.iter().filter_map(committed).collect();
+    let sets: Vec<Committed> = sets.iter().filter_map(SetRecord::committed).collect();
     let zone = super::vault::zone();
     retention::decide(&ground.profile.retention, &sets, Situation { legal_hold, acknowledged: false, now, zone: &zone })
 }
@@ -401,11 +341,6 @@ async fn fail(
         status.evidence = record(&ctx.world(), drill, &status, &set, Timestamp::now());
     }
     write(ctx, drill, &status).await?;
-    if class.is_the_targets() {
-        let target = { ctx.world().backups.vaults.get(&drill.spec.tenant_id).map(|vault| vault.spec.target.clone()) };
-        if let Some(target) = target {
-            super::target::failed(ctx, &target).await?;
-        }
-    }
+    super::target::count(ctx, &drill.spec.tenant_id, class).await?;
     Ok(Next::After(std::time::Duration::ZERO))
 }

@@ -1,6 +1,7 @@
 //! The keys of vaults: a Secret `vk-<tenant id>` in kopnams-vault with everything that opens one repository, and a Secret
 //! `vs-<tenant id>` with a copy of the passwords that the operator made for the app, which is a part of each set.
 
+use super::vault::meta;
 use crate::apply::ApplyError;
 use crate::backup::jobs::Keys;
 use crate::backup::work::{
@@ -9,10 +10,9 @@ use crate::backup::work::{
 use crate::controller::Context;
 use crate::policy::AppKey;
 use crate::request::backup::{BackupTargetSpec, Isolation, VAULT_NAMESPACE};
-use crate::request::names::{APP, MANAGED_BY, MANAGER, MUNICIPALITY, TENANT_ID};
+use crate::request::names::MANAGER;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
 use std::collections::BTreeMap;
@@ -40,15 +40,6 @@ fn copies(tenant_id: &str) -> String {
     format!("vs-{tenant_id}")
 }
 
-fn meta(name: String, tenant_id: &str, key: &AppKey) -> ObjectMeta {
-    let labels = [(MANAGED_BY, MANAGER), (MUNICIPALITY, &key.municipality), (APP, &key.app), (TENANT_ID, tenant_id)];
-    ObjectMeta {
-        name: Some(name),
-        labels: Some(labels.into_iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()),
-        ..ObjectMeta::default()
-    }
-}
-
 fn random(bytes: usize) -> Result<ByteString, ApplyError> {
     let mut value = vec![0_u8; bytes];
     getrandom::fill(&mut value).map_err(|error| ApplyError::Transient(format!("the system has no random numbers: {error}")))?;
@@ -65,7 +56,7 @@ pub async fn ensure(ctx: &Context, tenant_id: &str, key: &AppKey) -> Result<(), 
         (WRITER_SECRET_KEY_FILE.to_string(), random(20)?),
     ]);
     let fresh = Secret {
-        metadata: meta(name(tenant_id), tenant_id, key),
+        metadata: meta(&name(tenant_id), key, tenant_id, None),
         data: Some(data),
         immutable: Some(true),
         type_: Some("Opaque".into()),
@@ -119,7 +110,7 @@ pub async fn copy(ctx: &Context, tenant_id: &str, key: &AppKey, made: &BTreeMap<
     match gate.pass(api.get_opt(&copies(tenant_id))).await? {
         None => {
             let fresh = Secret {
-                metadata: meta(copies(tenant_id), tenant_id, key),
+                metadata: meta(&copies(tenant_id), key, tenant_id, None),
                 data: Some(made.clone()),
                 type_: Some("Opaque".into()),
                 ..Secret::default()

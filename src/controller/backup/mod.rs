@@ -1,7 +1,9 @@
 //! Backups, wired: vaults and their keys, runs, restores and drills, each a straight line that can be begun again anywhere.
 
 pub mod drill;
+pub mod ground;
 pub mod keys;
+pub mod load;
 pub mod restore;
 pub mod run;
 pub mod step;
@@ -17,9 +19,9 @@ use crate::apply::ApplyError;
 use crate::backup::admission::{self, Purpose, Run};
 use crate::backup::breaker::Breaker;
 use crate::policy::AppKey;
-use crate::request::BackupTarget;
-use crate::request::app::{BackupStatus, Grant, SetLine};
-use crate::request::backup::{BackupVaultStatus, PlatformBackup, Profile, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
+use crate::request::BackupVault;
+use crate::request::app::{BackupStatus, SetLine};
+use crate::request::backup::{BackupVaultStatus, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
 use crate::status::backed_up::Backups;
 use crate::status::patch_status;
 use jiff::Timestamp;
@@ -29,7 +31,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::sync::Arc;
+
+use ground::profile;
+pub use ground::{Ground, ground};
 
 /// Looks at a piece of work.
 pub async fn work(ctx: &Context, piece: Piece, name: &str) -> Result<Next, ReconcileError> {
@@ -38,37 +42,6 @@ pub async fn work(ctx: &Context, piece: Piece, name: &str) -> Result<Next, Recon
         Piece::Restore => restore::reconcile(ctx, name).await,
         Piece::Drill => drill::reconcile(ctx, name).await,
     }
-}
-
-/// What every piece of work of a tenant needs to know.
-#[derive(Clone)]
-pub struct Ground {
-    /// The app.
-    pub key: AppKey,
-    /// The tenant's UUID.
-    pub tenant_id: String,
-    /// What was granted to it.
-    pub grant: Option<Grant>,
-    /// The platform's settings.
-    pub settings: PlatformBackup,
-    /// Where its backups go.
-    pub target: Arc<BackupTarget>,
-    /// What its data class asks for.
-    pub profile: Profile,
-}
-
-/// The ground of a tenant; none when the platform has no backups, or not this target.
-#[must_use]
-pub fn ground(world: &World, tenant_id: &str) -> Option<Ground> {
-    let vault = world.backups.vaults.get(tenant_id)?;
-    let settings = world.register.settings().backup.clone()?;
-    let target = Arc::clone(world.backups.targets.get(&vault.spec.target)?);
-    let key = AppKey::new(&vault.spec.municipality, &vault.spec.app);
-    let mine = world.tenant_of(&key).as_deref() == Some(tenant_id);
-    let grant = world.apps.get(&key).and_then(|record| record.grant.clone()).or_else(|| world.sealed_grant(&key)).filter(|_| mine);
-    let class = grant.as_ref().and_then(|grant| world.register.class(&grant.data_class.name));
-    let profile = class.map(|class| class.spec.backup.clone()).unwrap_or_default();
-    Some(Ground { key, tenant_id: tenant_id.to_string(), grant, settings, target, profile })
 }
 
 /// Writes the status of a piece of work.
@@ -92,11 +65,10 @@ pub async fn say_vault(ctx: &Context, tenant_id: &str, change: impl FnOnce(&mut 
     if vault.status.as_ref() == Some(&status) {
         return Ok(());
     }
-    let api = Api::all(ctx.writer.client().clone());
+    let api: Api<BackupVault> = Api::all(ctx.writer.client().clone());
     let mut written = patch_status(ctx.writer.gate(), &api, tenant_id, vault.metadata.resource_version.as_deref(), &status).await?;
     ctx.metrics.patched("status");
-    let written_meta: &mut crate::request::BackupVault = &mut written;
-    written_meta.metadata.managed_fields = None;
+    written.metadata.managed_fields = None;
     super::intake::change(ctx, |world| world.set_vault(written));
     Ok(())
 }
@@ -106,13 +78,9 @@ pub async fn say_vault(ctx: &Context, tenant_id: &str, change: impl FnOnce(&mut 
 pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
     world.register.settings().backup.as_ref()?;
     let vault = world.tenant_of(key).and_then(|tenant_id| world.backups.vaults.get(&tenant_id));
-    let restore = world.backups.restores.values().filter(|run| run.spec.municipality == key.municipality && run.spec.app == key.app);
-    let newest = restore.max_by_key(|run| run.metadata.creation_timestamp.as_ref().map(|time| time.0));
-    let restore = newest.and_then(|run| run.status.as_ref()).map(restore_words);
+    let restore = newest_restore(world, key).map(restore_words);
     let status = vault.and_then(|vault| vault.status.clone()).unwrap_or_default();
-    let grant = world.apps.get(key).and_then(|record| record.grant.as_ref());
-    let class = grant.and_then(|grant| world.register.class(&grant.data_class.name));
-    let profile = class.map(|class| class.spec.backup.clone()).unwrap_or_default();
+    let profile = profile(world, world.apps.get(key).and_then(|record| record.grant.as_ref()));
     let drills = status.drill_failures.clone();
     let status = BackupStatus {
         last_success: status.last_success.clone(),
@@ -144,12 +112,16 @@ pub fn held_words(world: &World, key: &AppKey) -> String {
     if world.register.settings().backup.is_none() {
         return "the app is to be filled from a backup, and the platform has no backups; it does not start empty".into();
     }
-    let runs = world.backups.restores.values().filter(|run| run.spec.municipality == key.municipality && run.spec.app == key.app);
-    let newest = runs.max_by_key(|run| run.metadata.creation_timestamp.as_ref().map(|time| time.0));
-    match newest.and_then(|run| run.status.as_ref()) {
+    match newest_restore(world, key) {
         Some(status) => format!("the app is filled from a backup before it starts: {}", restore_words(status)),
         None => "the app is filled from a backup before it starts".into(),
     }
+}
+
+/// How the newest restore into an app stands, if anything is known of it yet.
+fn newest_restore<'a>(world: &'a World, key: &AppKey) -> Option<&'a RunStatus> {
+    let runs = world.backups.restores.values().filter(|run| run.spec.municipality == key.municipality && run.spec.app == key.app);
+    runs.max_by_key(|run| run.metadata.creation_timestamp.as_ref().map(|time| time.0))?.status.as_ref()
 }
 
 fn restore_words(status: &RunStatus) -> String {
@@ -205,7 +177,8 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
     };
     let target_of = |tenant: &str| world.backups.vaults.get(tenant).map(|vault| vault.spec.target.clone()).unwrap_or_default();
     let due = |meta: &ObjectMeta| meta.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
-    for (id, run) in &world.backups.runs {
+    let over = |status: Option<&RunStatus>| status.is_some_and(|status| status.phase.is_over());
+    for (id, run) in world.backups.runs.iter().filter(|(_, run)| !over(run.status.as_ref())) {
         let space = crate::request::names::app_namespace(&run.spec.municipality, &run.spec.app);
         let node = world.backups.living(&space).find_map(|(_, pod)| pod.node.clone());
         let purpose = match run.spec.kind {
@@ -217,7 +190,7 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
         let tenant = run.spec.tenant_id.clone();
         sort(Run { id: id.clone(), target: target_of(&tenant), tenant, node, due: due(&run.metadata), purpose }, run.status.as_ref());
     }
-    for (id, drill) in &world.backups.drills {
+    for (id, drill) in world.backups.drills.iter().filter(|(_, drill)| !over(drill.status.as_ref())) {
         let tenant = drill.spec.tenant_id.clone();
         let run =
             Run { id: id.clone(), target: target_of(&tenant), tenant, node: None, due: due(&drill.metadata), purpose: Purpose::Drill };

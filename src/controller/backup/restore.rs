@@ -1,23 +1,21 @@
 //! A restore: a set before it, a pause, every volume and database filled and compared, and the app again. What cannot be
 //! filled is put back as it was; an app never starts on data that is half of one set and half of another.
 
-use super::drill::database_of;
 use super::keys::Hand;
-use super::run::container_of;
+use super::load::{self, Load, database_of};
 use super::step::{self, LOOK, Progress, Step};
 use super::vault::{make_run, meta};
 use super::{Ground, ground, say, say_vault, tidy};
 use crate::apply::ApplyError;
 use crate::backup::coverage::{self, PartPlan, VolumePlan};
-use crate::backup::jobs::{DATA, DUMP, DatabaseJob, FACTS, Mount, User, Volume, database, runner};
+use crate::backup::jobs::{DATA, Mount, User, Volume};
 use crate::backup::schedule::Slot;
 use crate::backup::set::Part;
-use crate::backup::work::{Class, Report, Task, Work};
+use crate::backup::work::{Class, Report, Task};
 use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
-use crate::desired::Owner;
 use crate::policy::AppKey;
 use crate::request::RestoreRun;
 use crate::request::backup::{RestoreRunSpec, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
@@ -26,7 +24,6 @@ use crate::request::written;
 use jiff::Timestamp;
 use kube::Api;
 use kube::api::PostParams;
-use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Steps that are no parts.
@@ -305,75 +302,28 @@ async fn fill(
         return undo(ctx, run, status, own, number, Class::Missing, "the app has no place for it any more").await;
     };
     let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
-    let repository = step::repository(&source.target.spec, &source.key.municipality, &source.tenant_id);
-    let order = |task| Work { repository: repository.clone(), tenant: source.tenant_id.clone(), run: run_name.clone(), task };
-    let owner = Owner { namespace: &space, municipality: &own.key.municipality, app: Some(&own.key.app), tenant_id: &own.tenant_id };
-    let base = Step {
-        run: &run_name,
-        number,
-        owner,
-        image: &own.settings.image,
-        user: User::default(),
-        node: None,
-        mounts: Vec::new(),
-        runner_mounts: Vec::new(),
-        before: Vec::new(),
-        volumes: Vec::new(),
-        orders: Vec::new(),
-        hand: Hand::Writer,
-        files: Vec::new(),
-    };
+    // The repository is the source's, the Job and the volumes are the app's own.
+    let order = |task| source.order(&run_name, task);
+    let base = own.step(&run_name, number, &space, Hand::Writer);
     let manifest = set.manifest.clone();
     let wanted = match &plan {
         PartPlan::Volume(VolumePlan { claim, security, .. }) => {
             let task = Task::Restore { manifest, parts: vec![(Part::Volume(claim.clone()), DATA.into())], into: None, replace: true };
             Step {
-                user: User { uid: security.uid, gid: security.gid.unwrap_or(security.uid), fs_group: security.fs_group },
+                user: User::from(security),
                 mounts: vec![Mount { path: DATA.into(), volume: Volume::Filled(claim.clone()) }],
                 orders: vec![(None, order(task))],
                 ..base
             }
         }
         PartPlan::Database(plan) => {
-            let part = Part::Database(plan.name.clone());
             let Some(volume) = plan.volume.clone() else {
                 return undo(ctx, run, status, own, number, Class::Database, "the database has no volume to be loaded into").await;
             };
             let secrets = { database_of(&ctx.world(), own, &plan.name) }.map(|(_, secrets)| secrets).unwrap_or_default();
-            let pod = plan.template.get("spec").unwrap_or(&Value::Null);
-            let container = container_of(pod, &plan.container);
-            let fetch = Task::Restore { manifest: manifest.clone(), parts: vec![(part.clone(), DUMP.into())], into: None, replace: false };
-            let compare = Task::Compare { manifest, part, facts: FACTS.into() };
-            let load = DatabaseJob {
-                pod,
-                container,
-                name: "load",
-                argument: "load",
-                environment: &[("KOPNAMS_IN", DUMP), ("KOPNAMS_FACTS", FACTS)],
-                files: Some("files"),
-                secrets: &secrets,
-                secrets_of: None,
-            };
-            let (load, mut volumes) = database(&load);
-            volumes.push(json!({"name": "files", "persistentVolumeClaim": {"claimName": volume}}));
-            let image = &own.settings.image;
-            let dump = json!({"name": "dump", "mountPath": DUMP});
-            let files = json!({"name": "files", "mountPath": DATA});
-            let fetcher = runner("fetch", image, Some("fetch"), std::slice::from_ref(&dump));
-            // What the database had is cleared away only when the dump is here and whole.
-            let clear = runner("clear", image, Some("clear"), std::slice::from_ref(&files));
-            Step {
-                user: User::of(pod, Some(container)),
-                before: vec![fetcher, clear, load],
-                volumes,
-                runner_mounts: vec![json!({"name": "facts", "mountPath": "/var/kopnams/facts", "readOnly": true})],
-                orders: vec![
-                    (None, order(compare)),
-                    (Some("fetch"), order(fetch)),
-                    (Some("clear"), order(Task::Clear { path: DATA.into() })),
-                ],
-                ..base
-            }
+            let files = Volume::Filled(volume).render("files", "");
+            let load = Load { plan, secrets: &secrets, secrets_of: None, manifest, files, replace: true };
+            load::step(base, load, order)
         }
     };
     match step::advance(ctx, wanted, &source.target.spec, &source.tenant_id, began).await? {
@@ -400,20 +350,14 @@ async fn undo(
     let part = status.steps[number].name.clone();
     if class.is_the_targets() {
         // What was there before lies at the same target, so there is nothing to do but wait for it.
-        status.message = format!("{part}: the target does not answer; the app stays stopped and this is tried again");
-        status.steps[number].began = Some(written(Timestamp::now()));
-        write(ctx, run, &status).await?;
-        step::clear(ctx, &space, &name, number).await?;
-        return Ok(Next::After(std::time::Duration::from_secs(30)));
+        let message = format!("{part}: the target does not answer; the app stays stopped and this is tried again");
+        return again(ctx, run, status, &space, number, message, std::time::Duration::from_secs(30)).await;
     }
     if part.starts_with(BACK) {
         // Tried again: the app stays stopped as long as its data is neither the one nor the other.
-        status.message =
+        let message =
             format!("what was there before could not be put back ({part}: {message}); the app stays stopped and this is tried again");
-        status.steps[number].began = Some(written(Timestamp::now()));
-        write(ctx, run, &status).await?;
-        step::clear(ctx, &space, &name, number).await?;
-        return Ok(Next::After(std::time::Duration::from_mins(1)));
+        return again(ctx, run, status, &space, number, message, std::time::Duration::from_mins(1)).await;
     }
     let failure = RunFailure { class, message: format!("{part}: {message}") };
     let made = { set_before(&ctx.world(), &status, own) };
@@ -433,6 +377,23 @@ async fn undo(
     write(ctx, run, &status).await?;
     step::clear(ctx, &space, &name, number).await?;
     Ok(Next::After(std::time::Duration::ZERO))
+}
+
+/// Has a step done anew, after a while.
+async fn again(
+    ctx: &Context,
+    run: &Arc<RestoreRun>,
+    mut status: RunStatus,
+    space: &str,
+    number: usize,
+    message: String,
+    after: std::time::Duration,
+) -> Result<Next, ReconcileError> {
+    status.message = message;
+    status.steps[number].began = Some(written(Timestamp::now()));
+    write(ctx, run, &status).await?;
+    step::clear(ctx, space, run.metadata.name.as_deref().unwrap_or_default(), number).await?;
+    Ok(Next::After(after))
 }
 
 async fn done(

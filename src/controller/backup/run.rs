@@ -1,23 +1,23 @@
 //! A backup: every part, one Job after another, then the configuration and the manifest. No manifest, no set.
 
+use super::ground::lacks;
 use super::keys::{self, Hand};
-use super::step::{self, LOOK, Progress, Step};
+use super::step::{self, LOOK, Progress, SOON, Step};
 use super::{Ground, ground, say, say_vault, tidy};
 use crate::apply::ApplyError;
-use crate::backup::coverage::{self, Claim, PartPlan, Plan, Security};
+use crate::backup::coverage::{self, Claim, PartPlan, Plan};
 use crate::backup::jobs::{CONFIGURATION, DATA, DUMP, DatabaseJob, Mount, User, Volume, database};
 use crate::backup::set::{LeftOut, Manifest, Part, PartRecord};
-use crate::backup::work::{Class, Issue, Report, Task, Work};
+use crate::backup::work::{Class, Report, Task, Work};
 use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
-use crate::desired::Owner;
 use crate::live::look;
 use crate::policy::register::Rendered;
 use crate::request::BackupRun;
 use crate::request::app::Grant;
-use crate::request::backup::{Failures, Isolation, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
+use crate::request::backup::{Failures, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
 use crate::request::names::{MANAGED_BY, MANAGER};
 use crate::request::written;
 use jiff::Timestamp;
@@ -38,7 +38,15 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
         return tidy(ctx, name, &run.spec.municipality, &run.spec.app, &status).await;
     }
     let Some(ground) = ({ ground(&ctx.world(), &run.spec.tenant_id) }) else {
-        return fail(ctx, &run, status, Class::Other, "the platform has no backups any more, or the target of this vault is gone").await;
+        let lacks = { lacks(&ctx.world(), &run.spec.tenant_id, run.metadata.creation_timestamp.as_ref(), Timestamp::now()) };
+        return match lacks {
+            Ok(message) if status.message == message => Ok(Next::After(SOON)),
+            Ok(message) => {
+                write(ctx, &run, &RunStatus { message, ..status }).await?;
+                Ok(Next::After(SOON))
+            }
+            Err(why) => fail(ctx, &run, status, Class::Other, &why).await,
+        };
     };
     let Some(grant) = ground.grant.clone() else {
         return fail(ctx, &run, status, Class::Other, "the app is gone").await;
@@ -129,33 +137,12 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
     };
     let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
     let space = ground.key.namespace();
-    let home =
-        |namespace| Owner { namespace, municipality: &ground.key.municipality, app: Some(&ground.key.app), tenant_id: &ground.tenant_id };
-    let order = |task| Work {
-        repository: step::repository(&ground.target.spec, &ground.key.municipality, &ground.tenant_id),
-        tenant: ground.tenant_id.clone(),
-        run: name.clone(),
-        task,
-    };
-    let base = Step {
-        run: &name,
-        number,
-        owner: home(VAULT_NAMESPACE),
-        image: &ground.settings.image,
-        user: User::default(),
-        node: None,
-        mounts: Vec::new(),
-        runner_mounts: Vec::new(),
-        before: Vec::new(),
-        volumes: Vec::new(),
-        orders: Vec::new(),
-        hand: Hand::Writer,
-        files: Vec::new(),
-    };
+    let order = |task| ground.order(&name, task);
+    let base = |namespace| ground.step(&name, number, namespace, Hand::Writer);
     let made =
         { ctx.world().backups.vaults.get(&ground.tenant_id).is_some_and(|v| v.status.as_ref().is_some_and(|s| s.prepared.is_some())) };
     let wanted = match step_name.as_str() {
-        PREPARE => Step { orders: vec![(None, order(prepare(ground, made)))], hand: Hand::Maintainer, ..base },
+        PREPARE => Step { orders: vec![(None, order(prepare(ground, made)))], hand: Hand::Maintainer, ..base(VAULT_NAMESPACE) },
         COMMIT => {
             let files = configuration(ctx, ground, grant, &rendered).await?;
             let mounted = files.iter().map(|(file, _)| (format!("configuration.{file}"), file.clone())).collect();
@@ -163,7 +150,7 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
             let files = files.into_iter().map(|(file, content)| (format!("configuration.{file}"), content)).collect();
             let manifest = manifest(run, &status, ground, grant);
             let task = Task::Commit { manifest, path: CONFIGURATION.into() };
-            Step { orders: vec![(None, order(task))], mounts: vec![mount], files, ..base }
+            Step { orders: vec![(None, order(task))], mounts: vec![mount], files, ..base(VAULT_NAMESPACE) }
         }
         part => {
             let Some(planned) = plan.parts.iter().find(|planned| planned.part().to_string() == part) else {
@@ -177,8 +164,7 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
                 .await;
             };
             let before = before(&ctx.world(), &ground.tenant_id, part);
-            let step = Step { owner: home(&space), ..base };
-            part_step(ctx, step, planned, &status, &before, ground, &order)
+            part_step(ctx, base(&space), planned, &status, &before, ground, &order)
         }
     };
     match step::advance(ctx, wanted, &ground.target.spec, &ground.tenant_id, began).await? {
@@ -266,15 +252,14 @@ fn part_step<'a>(
     };
     match planned {
         PartPlan::Volume(volume) => Step {
-            user: user(&volume.security),
+            user: User::from(&volume.security),
             node: node(&volume.claim),
             mounts: vec![Mount { path: DATA.into(), volume: Volume::Claim(volume.claim.clone()) }],
             orders: vec![(None, task(DATA, &volume.exclude, volume.may_be_empty, false))],
             ..step
         },
         PartPlan::Database(plan) => {
-            let pod = plan.template.get("spec").unwrap_or(&serde_json::Value::Null);
-            let container = container_of(pod, &plan.container);
+            let (pod, container) = plan.pod();
             let running =
                 ctx.world().backups.living(&space).any(|(_, pod)| plan.volume.as_ref().is_none_or(|volume| pod.claims.contains(volume)));
             let mut environment = vec![("KOPNAMS_OUT", DUMP), ("KOPNAMS_SENTINEL", status.sentinel.as_str())];
@@ -308,25 +293,8 @@ fn part_step<'a>(
     }
 }
 
-/// As whom a part is read.
-fn user(security: &Security) -> User {
-    User { uid: security.uid, gid: security.gid.unwrap_or(security.uid), fs_group: security.fs_group }
-}
-
-/// A container of a pod by name.
-pub fn container_of<'a>(pod: &'a serde_json::Value, name: &str) -> &'a serde_json::Value {
-    let containers = pod.get("containers").and_then(serde_json::Value::as_array).into_iter().flatten();
-    containers.into_iter().find(|container| container.get("name").is_some_and(|of| of == name)).unwrap_or(&serde_json::Value::Null)
-}
-
 fn prepare(ground: &Ground, made: bool) -> Task {
-    let target = &ground.target.spec;
-    let issue = (target.isolation == Isolation::PerApp).then(|| Issue {
-        issuer: target.issuer,
-        endpoint: target.issuer_endpoint.clone(),
-        lock_days: target.lock_days,
-    });
-    Task::Prepare { issue, escrow: ground.settings.escrow.clone(), made }
+    Task::Prepare { issue: ground.issue(), escrow: ground.settings.escrow.clone(), made }
 }
 
 /// The files of the configuration part: with them and the volumes the app can be made again without this cluster.
@@ -431,11 +399,6 @@ async fn fail(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, class:
     status.ended = Some(now);
     status.failure = Some(failure);
     write(ctx, run, &status).await?;
-    if class.is_the_targets() {
-        let target = { ctx.world().backups.vaults.get(&run.spec.tenant_id).map(|vault| vault.spec.target.clone()) };
-        if let Some(target) = target {
-            super::target::failed(ctx, &target).await?;
-        }
-    }
+    super::target::count(ctx, &run.spec.tenant_id, class).await?;
     Ok(Next::After(std::time::Duration::ZERO))
 }

@@ -3,7 +3,7 @@
 use super::keys::{self, Hand};
 use crate::apply::ApplyError;
 use crate::backup::jobs::{self, Job, Keys, User};
-use crate::backup::work::{Class, Report, Repository, Work};
+use crate::backup::work::{Class, Report, Work};
 use crate::controller::world::World;
 use crate::controller::{Context, Seen};
 use crate::desired::{Kind, Owner};
@@ -22,6 +22,8 @@ use std::time::Duration;
 const STARTS_WITHIN: SignedDuration = SignedDuration::from_mins(5);
 /// How often work that goes on is looked at although no event came.
 pub const LOOK: Duration = Duration::from_secs(30);
+/// How often is looked whether what work waits for has come; that asks nobody, it is known from the watches.
+pub const SOON: Duration = Duration::from_secs(5);
 
 /// A step: where its Job is, what it is told and what is mounted.
 pub struct Step<'a> {
@@ -71,20 +73,6 @@ impl Progress {
 #[must_use]
 pub fn job_name(run: &str, number: usize) -> String {
     format!("{run}-{number}")
-}
-
-/// Where a tenant's repository is.
-#[must_use]
-pub fn repository(target: &BackupTargetSpec, municipality: &str, tenant_id: &str) -> Repository {
-    let (bucket, prefix) = match target.isolation {
-        Isolation::PerApp => (format!("{}-{tenant_id}", target.bucket), String::new()),
-        Isolation::Shared => {
-            let folder = format!("{municipality}/{tenant_id}");
-            let prefix = target.prefix.trim_matches('/');
-            (target.bucket.clone(), if prefix.is_empty() { folder } else { format!("{prefix}/{folder}") })
-        }
-    };
-    Repository { endpoint: target.endpoint.clone(), region: target.region.clone(), bucket, prefix, ca_bundle: target.ca_bundle.clone() }
 }
 
 /// What is known of a step without asking anybody.

@@ -4,6 +4,7 @@ use super::super::intake;
 use crate::apply::ApplyError;
 use crate::backup::breaker::{Breaker, State};
 use crate::backup::runner::probe;
+use crate::backup::work::Class;
 use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
@@ -69,9 +70,16 @@ async fn open_workshop(ctx: &Context, target: &BackupTarget) -> Result<(), Apply
     Ok(())
 }
 
-/// A run failed because of its target.
-pub async fn failed(ctx: &Context, name: &str) -> Result<(), ApplyError> {
-    let Some(target) = ({ ctx.world().backups.targets.get(name).cloned() }) else { return Ok(()) };
+/// A piece of work of a tenant failed; its target is told if that is why.
+pub async fn count(ctx: &Context, tenant_id: &str, class: Class) -> Result<(), ApplyError> {
+    if !class.is_the_targets() {
+        return Ok(());
+    }
+    let target = {
+        let world = ctx.world();
+        world.backups.vaults.get(tenant_id).and_then(|vault| world.backups.targets.get(&vault.spec.target)).cloned()
+    };
+    let Some(target) = target else { return Ok(()) };
     let breaker = target.status.as_ref().map(|status| status.breaker.clone()).unwrap_or_default().run_failed(Timestamp::now());
     write(ctx, &target, breaker, Some("a run could not reach it".into())).await
 }

@@ -4,9 +4,8 @@ use super::step::{self, Progress, Step};
 use super::{Ground, ground, keys, say_vault};
 use crate::apply::ApplyError;
 use crate::backup::coverage::State;
-use crate::backup::jobs::User;
 use crate::backup::schedule::{self, History, Rhythm, Slot};
-use crate::backup::work::{Class, Issue, Task, Work};
+use crate::backup::work::{Class, Task};
 use crate::controller::backup::keys::Hand;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
@@ -16,10 +15,9 @@ use crate::controller::{Context, intake};
 use crate::desired::Owner;
 use crate::policy::AppKey;
 use crate::request::backup::{
-    BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Isolation, Level, RestoreDrillSpec, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE,
-    VaultPhase,
+    BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Level, RestoreDrillSpec, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE, VaultPhase,
 };
-use crate::request::names::{APP, MANAGED_BY, MANAGER, MUNICIPALITY, TENANT_ID};
+use crate::request::names::MANAGER;
 use crate::request::written;
 use crate::request::{BackupRun, BackupVault, RestoreDrill};
 use jiff::tz::TimeZone;
@@ -61,13 +59,8 @@ pub async fn ensure(ctx: &Context, key: &AppKey, tenant_id: &str) -> Result<(), 
 /// Metadata of something of a tenant's backups.
 #[must_use]
 pub fn meta(name: &str, key: &AppKey, tenant_id: &str, namespace: Option<&str>) -> ObjectMeta {
-    let labels = [(MANAGED_BY, MANAGER), (MUNICIPALITY, &key.municipality), (APP, &key.app), (TENANT_ID, tenant_id)];
-    ObjectMeta {
-        name: Some(name.to_string()),
-        namespace: namespace.map(ToString::to_string),
-        labels: Some(labels.into_iter().map(|(key, value)| (key.to_string(), value.to_string())).collect()),
-        ..ObjectMeta::default()
-    }
+    let owner = Owner { namespace: "", municipality: &key.municipality, app: Some(&key.app), tenant_id };
+    ObjectMeta { namespace: namespace.map(ToString::to_string), ..owner.meta(name) }
 }
 
 /// Looks at a vault: makes what is due of it.
@@ -348,31 +341,9 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
         return Ok(Next::After(pause_until(until)));
     }
     let run = format!("{tenant_id}-x");
-    let target = &ground.target.spec;
-    let issue = (target.isolation == Isolation::PerApp).then(|| Issue {
-        issuer: target.issuer,
-        endpoint: target.issuer_endpoint.clone(),
-        lock_days: target.lock_days,
-    });
-    let repository = step::repository(target, &ground.key.municipality, tenant_id);
-    let order = Work { repository, tenant: tenant_id.clone(), run: run.clone(), task: Task::Destroy { issue } };
-    let owner = Owner { namespace: VAULT_NAMESPACE, municipality: &ground.key.municipality, app: Some(&ground.key.app), tenant_id };
-    let step = Step {
-        run: &run,
-        number: 0,
-        owner,
-        image: &ground.settings.image,
-        user: User::default(),
-        node: None,
-        mounts: Vec::new(),
-        runner_mounts: Vec::new(),
-        before: Vec::new(),
-        volumes: Vec::new(),
-        orders: vec![(None, order)],
-        hand: Hand::Maintainer,
-        files: Vec::new(),
-    };
-    let report = match step::advance(ctx, step, target, tenant_id, None).await? {
+    let order = ground.order(&run, Task::Destroy { issue: ground.issue() });
+    let step = Step { orders: vec![(None, order)], ..ground.step(&run, 0, VAULT_NAMESPACE, Hand::Maintainer) };
+    let report = match step::advance(ctx, step, &ground.target.spec, tenant_id, None).await? {
         Progress::Going => return Ok(Next::After(step::LOOK)),
         Progress::Ended(report) => report,
     };
@@ -398,8 +369,7 @@ pub async fn holds_all(ctx: &Context, ground: &Ground, since: Option<&str>) -> R
     let since = since.and_then(|since| since.parse().ok()).unwrap_or(Timestamp::MIN);
     let covered: Vec<String> = {
         let world = ctx.world();
-        let runs = world.backups.runs_of(&ground.tenant_id).filter(|run| run.spec.kind == RunKind::Final);
-        let newest = runs.filter(|run| run.metadata.creation_timestamp.as_ref().is_some_and(|time| time.0 >= since)).last();
+        let newest = final_run(&world, &ground.tenant_id, since);
         let coverage = newest.and_then(|run| run.status.as_ref()).map(|status| status.coverage.clone()).unwrap_or_default();
         coverage.into_iter().map(|one| one.name).collect()
     };
@@ -407,16 +377,16 @@ pub async fn holds_all(ctx: &Context, ground: &Ground, since: Option<&str>) -> R
     Ok(claims.iter().all(|claim| claim.metadata.name.as_ref().is_some_and(|name| covered.contains(name))))
 }
 
-/// The newest final set of a tenant that was verified.
+/// The newest last backup of a tenant that was made since a time.
+fn final_run<'a>(world: &'a World, tenant_id: &str, since: Timestamp) -> Option<&'a std::sync::Arc<BackupRun>> {
+    let created = |run: &BackupRun| run.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    world.backups.runs_of(tenant_id).filter(|run| run.spec.kind == RunKind::Final && created(run).is_some_and(|time| time >= since)).last()
+}
+
+/// How the newest last backup of a tenant stands.
 #[must_use]
 pub fn final_set(world: &World, tenant_id: &str, since: Timestamp) -> FinalSet {
-    let newest = world
-        .backups
-        .runs_of(tenant_id)
-        .filter(|run| run.spec.kind == RunKind::Final)
-        .filter(|run| run.metadata.creation_timestamp.as_ref().is_some_and(|time| time.0 >= since))
-        .last();
-    let Some(run) = newest else { return FinalSet::None };
+    let Some(run) = final_run(world, tenant_id, since) else { return FinalSet::None };
     let name = run.metadata.name.clone().unwrap_or_default();
     let ended = run.status.as_ref().and_then(|status| time(status.ended.as_ref()));
     match run.status.as_ref().map(|status| status.phase) {

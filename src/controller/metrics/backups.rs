@@ -5,7 +5,7 @@ use crate::backup::retention::{Committed, Rules};
 use crate::backup::work::Class;
 use crate::controller::backup::{drill, ground};
 use crate::controller::world::World;
-use crate::request::backup::{BackupVaultStatus, RunKind, RunPhase, VaultPhase};
+use crate::request::backup::{BackupVaultStatus, RunKind, RunPhase, SetRecord, VaultPhase};
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
@@ -164,10 +164,7 @@ impl Backups {
 
 /// Whether the sets reach back as far as the floor, or to the first one that was ever made.
 fn floor_met(rules: &Rules, status: &BackupVaultStatus, now: Timestamp) -> bool {
-    let committed = |set: &crate::request::backup::SetRecord| {
-        Some(Committed { id: set.name.clone(), recovery_point: set.recovery_point.parse().ok()?, verified: set.verified })
-    };
-    let sets: Vec<Committed> = status.sets.iter().filter_map(committed).collect();
+    let sets: Vec<Committed> = status.sets.iter().filter_map(SetRecord::committed).collect();
     let first = status.first_set.as_ref().and_then(|time| time.parse().ok());
     rules.floor_met(first, &sets, now)
 }

@@ -1,13 +1,13 @@
 //! What is known of backups: targets, vaults, pieces of work, and the pods that do them.
 
+use super::enter::newer;
 use super::{Key, World};
 use crate::backup::work::{Class, Report};
 use crate::policy::AppKey;
-use crate::request::backup::{BackupRun, BackupTarget, BackupVault, RestoreDrill, RestoreRun, RunPhase, VAULT_NAMESPACE};
+use crate::request::backup::{BackupRun, BackupTarget, BackupVault, RestoreDrill, RestoreRun, RunPhase, RunStatus};
 use crate::request::names::{RUN, app_namespace};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -136,15 +136,6 @@ impl Backups {
         })
     }
 
-    /// Which pieces of work go on: not waiting any more, and not over.
-    pub fn going(&self) -> impl Iterator<Item = (Piece, &String)> {
-        let runs = self.runs.iter().map(|(name, run)| (Piece::Backup, name, run.status.as_ref()));
-        let restores = self.restores.iter().map(|(name, run)| (Piece::Restore, name, run.status.as_ref()));
-        let drills = self.drills.iter().map(|(name, run)| (Piece::Drill, name, run.status.as_ref()));
-        let all = runs.chain(restores).chain(drills);
-        all.filter(|(_, _, status)| status.is_some_and(|status| status.phase == RunPhase::Running)).map(|(piece, name, _)| (piece, name))
-    }
-
     fn piece(&self, name: &str) -> Option<Piece> {
         if self.runs.contains_key(name) {
             Some(Piece::Backup)
@@ -156,17 +147,17 @@ impl Backups {
     }
 }
 
-/// Whether what is known is newer than what came.
-fn newer(known: Option<&ObjectMeta>, came: &ObjectMeta) -> bool {
-    let version = |meta: &ObjectMeta| meta.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
-    known.is_some_and(|known| known.uid == came.uid && version(known) > version(came))
+/// Whether a piece of work went on and does not any more, so that another may have its place.
+fn frees(before: Option<&RunStatus>, now: Option<&RunStatus>) -> bool {
+    let goes = |status: Option<&RunStatus>| status.is_some_and(|status| status.phase == RunPhase::Running);
+    goes(before) && !goes(now)
 }
 
 impl World {
     /// Enters a target.
     pub fn set_target(&mut self, object: BackupTarget) {
         let Some(name) = object.metadata.name.clone() else { return };
-        if newer(self.backups.targets.get(&name).map(|known| &known.metadata), &object.metadata) {
+        if self.backups.targets.get(&name).is_some_and(|known| newer(&known.metadata, &object.metadata)) {
             return;
         }
         let otherwise = self.backups.targets.get(&name).is_none_or(|known| known.spec != object.spec);
@@ -195,7 +186,7 @@ impl World {
     pub fn set_vault(&mut self, object: BackupVault) {
         let Some(tenant_id) = object.metadata.name.clone() else { return };
         let known = self.backups.vaults.get(&tenant_id);
-        if newer(known.map(|known| &known.metadata), &object.metadata) {
+        if known.is_some_and(|known| newer(&known.metadata, &object.metadata)) {
             return;
         }
         if known.is_none_or(|known| known.spec != object.spec || known.status != object.status) {
@@ -215,23 +206,25 @@ impl World {
     /// Enters a backup.
     pub fn set_run(&mut self, object: BackupRun) {
         let Some(name) = object.metadata.name.clone() else { return };
-        if newer(self.backups.runs.get(&name).map(|known| &known.metadata), &object.metadata) {
+        if self.backups.runs.get(&name).is_some_and(|known| newer(&known.metadata, &object.metadata)) {
             return;
         }
         let tenant = object.spec.tenant_id.clone();
+        let freed = frees(self.backups.runs.get(&name).and_then(|known| known.status.as_ref()), object.status.as_ref());
         self.backups.runs.insert(name.clone(), Arc::new(object));
-        self.work_changed(Piece::Backup, &name, Some(tenant));
+        self.work_changed(Piece::Backup, &name, Some(tenant), freed);
     }
 
     /// Enters a restore.
     pub fn set_restore(&mut self, object: RestoreRun) {
         let Some(name) = object.metadata.name.clone() else { return };
-        if newer(self.backups.restores.get(&name).map(|known| &known.metadata), &object.metadata) {
+        if self.backups.restores.get(&name).is_some_and(|known| newer(&known.metadata, &object.metadata)) {
             return;
         }
         let key = AppKey::new(&object.spec.municipality, &object.spec.app);
+        let freed = frees(self.backups.restores.get(&name).and_then(|known| known.status.as_ref()), object.status.as_ref());
         self.backups.restores.insert(name.clone(), Arc::new(object));
-        self.work_changed(Piece::Restore, &name, None);
+        self.work_changed(Piece::Restore, &name, None, freed);
         // It pauses the app, and lets it go on.
         self.touch(Key::App(key));
     }
@@ -239,12 +232,13 @@ impl World {
     /// Enters a drill.
     pub fn set_drill(&mut self, object: RestoreDrill) {
         let Some(name) = object.metadata.name.clone() else { return };
-        if newer(self.backups.drills.get(&name).map(|known| &known.metadata), &object.metadata) {
+        if self.backups.drills.get(&name).is_some_and(|known| newer(&known.metadata, &object.metadata)) {
             return;
         }
         let tenant = object.spec.tenant_id.clone();
+        let freed = frees(self.backups.drills.get(&name).and_then(|known| known.status.as_ref()), object.status.as_ref());
         self.backups.drills.insert(name.clone(), Arc::new(object));
-        self.work_changed(Piece::Drill, &name, Some(tenant));
+        self.work_changed(Piece::Drill, &name, Some(tenant), freed);
     }
 
     /// Takes a piece of work out.
@@ -258,15 +252,19 @@ impl World {
             }
             Piece::Drill => drop(self.backups.drills.remove(name)),
         }
-        self.work_changed(piece, name, None);
+        self.work_changed(piece, name, None, true);
     }
 
-    fn work_changed(&mut self, piece: Piece, name: &str, tenant: Option<String>) {
+    /// A piece of work is other than before; `freed` when it went on and does not any more.
+    fn work_changed(&mut self, piece: Piece, name: &str, tenant: Option<String>, freed: bool) {
         self.touch(Key::Work(piece, name.to_string()));
         if let Some(tenant) = tenant {
             self.touch(Key::Vault(tenant));
         }
-        // A place may be free for another.
+        if !freed {
+            return;
+        }
+        // A place is free for another.
         let next = crate::controller::backup::admissible(self, Timestamp::now());
         let all: Vec<_> = next.into_iter().filter_map(|name| Some(Key::Work(self.backups.piece(&name)?, name))).collect();
         self.to_do.extend(all);
@@ -429,6 +427,3 @@ fn run_pod(pod: &Pod, name: String, run: String) -> RunPod {
         ended,
     }
 }
-
-/// The namespace in which a piece of work has its jobs beside the tenant's own.
-pub const WORKSHOP: &str = VAULT_NAMESPACE;

@@ -279,7 +279,7 @@ pub fn key_of(object: &MunicipalityApp) -> Option<AppKey> {
 }
 
 /// Whether what is known is newer than what came; versions of one kind are comparable across objects.
-fn newer(known: &ObjectMeta, came: &ObjectMeta) -> bool {
+pub(super) fn newer(known: &ObjectMeta, came: &ObjectMeta) -> bool {
     let version = |meta: &ObjectMeta| meta.resource_version.as_deref().and_then(|v| v.parse::<u64>().ok());
     version(known) > version(came)
 }

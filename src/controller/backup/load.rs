@@ -1,0 +1,81 @@
+//! Loading a database from a set: the dump is fetched, a copy of the database's own container loads it, and the rows that it
+//! then has are compared with the manifest. A drill loads onto a volume that is thrown away, a restore onto the app's own.
+
+use super::ground::Ground;
+use super::step::Step;
+use crate::backup::coverage::{self, DatabasePlan, PartPlan};
+use crate::backup::jobs::{DATA, DUMP, DatabaseJob, FACTS, User, database, runner};
+use crate::backup::set::Part;
+use crate::backup::work::{Task, Work};
+use crate::controller::world::World;
+use serde_json::{Value, json};
+
+/// Generated secrets of an app, each with its keys.
+pub type SecretKeys = Vec<(String, Vec<String>)>;
+
+/// How a database of an app is loaded: a copy of its own pod, and the secrets that this needs.
+#[must_use]
+pub fn database_of(world: &World, ground: &Ground, name: &str) -> Option<(DatabasePlan, SecretKeys)> {
+    let rendered = world.register.render(&ground.key, ground.grant.as_ref()?)?;
+    let app = coverage::App { objects: &rendered.objects, claims: &[], entry: &rendered.backup, exclusions: &[], quiesced: true };
+    let plan = coverage::plan(app).parts.into_iter().find_map(|part| match part {
+        PartPlan::Database(plan) if plan.name == name => Some(*plan),
+        _ => None,
+    })?;
+    let secrets = rendered.template.secrets.iter().map(|secret| (secret.name.clone(), secret.keys.keys().cloned().collect()));
+    Some((plan, secrets.collect()))
+}
+
+/// A database and where it is loaded.
+pub struct Load<'a> {
+    /// How its pod is.
+    pub plan: &'a DatabasePlan,
+    /// Generated secrets of the app.
+    pub secrets: &'a [(String, Vec<String>)],
+    /// Where the app itself is not, the Secret that has them.
+    pub secrets_of: Option<&'a str>,
+    /// Snapshot of the manifest.
+    pub manifest: String,
+    /// The volume that takes its files, named `files`.
+    pub files: Value,
+    /// What the volume holds is cleared away, once the dump is here and whole.
+    pub replace: bool,
+}
+
+/// The step that does it.
+#[must_use]
+pub fn step<'a>(base: Step<'a>, load: Load<'_>, order: impl Fn(Task) -> Work) -> Step<'a> {
+    let Load { plan, secrets, secrets_of, manifest, files, replace } = load;
+    let part = Part::Database(plan.name.clone());
+    let (pod, container) = plan.pod();
+    let job = DatabaseJob {
+        pod,
+        container,
+        name: "load",
+        argument: "load",
+        environment: &[("KOPNAMS_IN", DUMP), ("KOPNAMS_FACTS", FACTS)],
+        files: Some("files"),
+        secrets,
+        secrets_of,
+    };
+    let (loader, mut volumes) = database(&job);
+    volumes.push(files);
+    let mounted = |name: &str, path: &str| json!({"name": name, "mountPath": path});
+    let before_it = |name: &'static str, mount: Value| runner(name, base.image, Some(name), std::slice::from_ref(&mount));
+    let fetch = Task::Restore { manifest: manifest.clone(), parts: vec![(part.clone(), DUMP.into())], into: None, replace: false };
+    let mut before = vec![before_it("fetch", mounted("dump", DUMP))];
+    let mut orders = vec![(None, order(Task::Compare { manifest, part, facts: FACTS.into() })), (Some("fetch"), order(fetch))];
+    if replace {
+        before.push(before_it("clear", mounted("files", DATA)));
+        orders.push((Some("clear"), order(Task::Clear { path: DATA.into() })));
+    }
+    before.push(loader);
+    Step {
+        user: User::of(pod, Some(container)),
+        before,
+        volumes,
+        runner_mounts: vec![json!({"name": "facts", "mountPath": "/var/kopnams/facts", "readOnly": true})],
+        orders,
+        ..base
+    }
+}
