@@ -76,7 +76,7 @@ fn keeper() -> Value {
 
 /// Asks for a backup now, as an admin does.
 async fn back_up(world: &World, slug: &str, name: &str, slot: &str) -> String {
-    let app = world.get("MunicipalityApp", slug, name).await.unwrap();
+    let app = world.see("MunicipalityApp", slug, name, "has a tenant", |o| !text(o, "/status/tenantId").is_empty()).await;
     let tenant = text(&app, "/status/tenantId").to_string();
     let run = format!("{tenant}-b{slot}");
     world
