@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench bench-ready lab lab-stop catalogue screenshots check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+.PHONY: help demo test soak bench bench-backup bench-ready lab lab-stop catalogue screenshots check check-rust check-generated check-charts check-shell check-deny generate fmt clean
 
 CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
 NAME ?= lab
 ROUNDS ?= 10
+KILLS ?= 100
 # A node and the catalogue's images need it.
 ROOT_ON_DEBIAN := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 # Where a program kopnams-images is on the PATH, it is used as it is.
@@ -37,9 +38,11 @@ test: ## all tests; the first time Kubernetes, the node's programs and the image
 	@echo "== Running the tests; most start a control plane of their own"
 	@$(CARGO) test --locked --workspace --all-features
 
-soak: ## kill the operator at random moments, again and again; ROUNDS=10, about 3 minutes each
+soak: ## kill the operator, the runner and the S3 server at random moments, again and again; ROUNDS=10, about 3 minutes each
 	@$(LAB) tools >/dev/null
-	@$(CARGO) test --locked --test cluster --no-run
+	@$(CARGO) test --locked --test cluster --test runner --no-run
+	@echo "== The runner and the S3 server, killed $(KILLS) times"
+	@KOPNAMS_KILLS=$(KILLS) $(CARGO) test --quiet --locked --test runner kills -- --nocapture
 	@for round in $$(seq $(ROUNDS)); do \
 	    echo "== Round $$round of $(ROUNDS)"; \
 	    KOPNAMS_KILLS=40 $(CARGO) test --quiet --locked --test cluster killed_at_random_moments -- --nocapture; \
@@ -48,6 +51,9 @@ soak: ## kill the operator at random moments, again and again; ROUNDS=10, about 
 bench: ## the figures of docs/performance.md, measured here; some minutes; what needs a node is bench-ready
 	@$(LAB) tools >/dev/null
 	@$(CARGO) bench --locked --bench apps
+
+bench-backup: ## backup and restore of 1 GB beside stock restic; BENCH_ROUNDS=3; some minutes and 10 GB below TMPDIR
+	@$(CARGO) bench --locked --bench backup
 
 bench-ready: ## where the time from a request to a running website goes; root on Debian; a quarter of an hour
 	@$(LAB) tools $(if $(ROOT_ON_DEBIAN),--node) >/dev/null

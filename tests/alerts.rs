@@ -96,6 +96,7 @@ fn the_expressions_speak_of_gauges_that_exist() {
         "kopnams_restore_drill_failed",
         "kopnams_restore_drill_cannot_fail",
         "kopnams_retention_past_ceiling",
+        "kopnams_retention_held",
         "kopnams_retention_floor_broken",
         "kopnams_target_breaker_open",
         "kopnams_backup_final_held",

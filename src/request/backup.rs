@@ -357,6 +357,9 @@ pub struct BackupVaultStatus {
     /// When retention was last seen to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tidied: Option<String>,
+    /// What retention would let go and does not without an admin's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// The day until which a retained vault is kept, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_until: Option<String>,
@@ -566,6 +569,12 @@ pub struct RunStatus {
     /// What is left out, with the reasons, as the manifest lists it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<LeftOut>,
+    /// The set that a restore writes: chosen once, when it begins, and not again while sets come and go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set: Option<String>,
+    /// The sets that retention lets go in this upkeep: chosen once, so that the vault strikes off what was forgotten.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forgets: Vec<String>,
     /// Why it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<RunFailure>,

@@ -266,6 +266,115 @@ fn a_new_app_is_filled_before_it_starts_and_not_a_moment_earlier() {
 }
 
 #[test]
+fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
+    alone("retention", async |world| {
+        let hands = house(world).await;
+        world.apply(&keeper()).await;
+        world.ensure_operator().await;
+        world.apply(&municipality("tukuma-novads")).await;
+        world.ready_municipality("tukuma-novads").await;
+        let space = "tukuma-novads--arhivs";
+        volume(world, space, "files", "1Gi").await;
+        world.apply(&app_of("tukuma-novads", "arhivs", "keeper")).await;
+        world.see("PersistentVolumeClaim", space, "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        let run = back_up(world, "tukuma-novads", "arhivs", "202601010000").await;
+        let tenant = text(&over(world, "BackupRun", &run, "Succeeded").await, "/spec/tenantId").to_string();
+
+        // Thirty sets of one day, which nobody's rules ask for.
+        let day = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 100);
+        let old = |number: i64| format!("{tenant}-b2025{number:08}");
+        let sets = (0..30).map(|number| {
+            let at = (day + jiff::SignedDuration::from_mins(number)).to_string();
+            let snapshot = |kind: &str| format!("{kind}-of-{}", old(number));
+            json!({
+                "name": old(number), "recoveryPoint": at, "manifest": snapshot("manifest"), "snapshots": [snapshot("files")],
+                "files": 1, "bytes": 1, "seconds": 1, "parts": {"volume:files": 1},
+            })
+        });
+        let vault = world.get("BackupVault", "", &tenant).await.unwrap();
+        let sets: Vec<Value> = sets.chain(vault["status"]["sets"].as_array().unwrap().iter().cloned()).collect();
+        let patch = json!({"status": {"sets": sets}});
+        crate::world::api(&world.admin, "BackupVault", "")
+            .patch_status(&tenant, &kube::api::PatchParams::default(), &kube::api::Patch::Merge(&patch))
+            .await
+            .unwrap();
+        let forgotten = || -> Vec<String> {
+            let orders = hands.seen().into_iter().filter(|(_, work)| work["task"]["kind"] == "forget");
+            orders
+                .flat_map(|(_, work)| work["task"]["snapshots"].as_array().unwrap().clone())
+                .map(|id| id.as_str().unwrap().into())
+                .collect()
+        };
+        let upkeep = async |slot: &str| {
+            let name = format!("{tenant}-d{slot}");
+            world
+                .create(&json!({
+                    "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": name, "namespace": "kopnams-vault"},
+                    "spec": {
+                        "tenantId": tenant, "municipality": "tukuma-novads", "app": "arhivs", "slot": slot, "set": run, "level": "Check",
+                    },
+                }))
+                .await
+                .unwrap();
+            over(world, "RestoreDrill", &name, "Succeeded").await;
+            world.get("BackupVault", "", &tenant).await.unwrap()
+        };
+        let vault = upkeep("209901010000").await;
+        assert_eq!(vault["status"]["sets"].as_array().unwrap().len(), 31, "{}", shown(&vault));
+        assert!(text(&vault, "/status/held").contains(&format!("kubectl annotate backupvault {tenant}")), "{}", shown(&vault));
+        assert_eq!(forgotten(), Vec::<String>::new());
+
+        // A restore of one of them is at work, and a backup that is asked for meanwhile waits until it is over.
+        hands.answer(|work| (text(work, "/task/kind") != "restore").then(|| good(work)));
+        let restore = json!({
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreRun", "metadata": {"name": "back", "namespace": "kopnams-vault"},
+            "spec": {"municipality": "tukuma-novads", "app": "arhivs", "set": old(7)},
+        });
+        world.create(&restore).await.unwrap();
+        world
+            .until("data is being written over", async || {
+                let jobs = world.list("Job", space).await;
+                if jobs.iter().any(|job| text(job, "/metadata/name").starts_with("back-")) {
+                    Ok(())
+                } else {
+                    Err(format!("{} jobs", jobs.len()))
+                }
+            })
+            .await;
+        let waiting = back_up(world, "tukuma-novads", "arhivs", "202601020000").await;
+        world
+            .merge(
+                "BackupVault",
+                "",
+                &tenant,
+                &json!({"metadata": {"annotations": {
+                    "kopnams.lv/acknowledge-retention": jiff::Timestamp::now().to_string(),
+                }}}),
+            )
+            .await;
+        let vault = upkeep("209901020000").await;
+        let left: Vec<&str> = vault["status"]["sets"].as_array().unwrap().iter().map(|set| text(set, "/name")).collect();
+        assert!(left.len() < 10, "{left:?}");
+        assert!(left.contains(&old(7).as_str()), "it is being restored: {left:?}");
+        assert!(vault["status"]["held"].is_null(), "{}", shown(&vault));
+        let gone = (0..30).map(old).filter(|name| !left.contains(&name.as_str()));
+        let mut expected: Vec<String> = gone.flat_map(|name| [format!("files-of-{name}"), format!("manifest-of-{name}")]).collect();
+        let mut found = forgotten();
+        expected.sort();
+        found.sort();
+        assert_eq!(found, expected, "what is struck off is what was forgotten");
+        let still = world.get("BackupRun", "kopnams-vault", &waiting).await.unwrap();
+        assert!(matches!(text(&still, "/status/phase"), "" | "Pending"), "{}", shown(&still));
+
+        hands.answer(|work| Some(good(work)));
+        over(world, "RestoreRun", "back", "Succeeded").await;
+        over(world, "BackupRun", &waiting, "Succeeded").await;
+        let vault = upkeep("209901030000").await;
+        assert!(!shown(&vault).contains(&old(7)), "{}", shown(&vault));
+    });
+}
+
+#[test]
 fn a_removed_app_goes_only_when_its_last_backup_was_made_and_tried() {
     alone("the last backup", async |world| {
         let hands = house(world).await;

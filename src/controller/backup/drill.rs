@@ -17,12 +17,13 @@ use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
-use crate::request::RestoreDrill;
 use crate::request::backup::{
     BackupVaultStatus, Failures, Level, PhaseTime, Proven, RunFailure, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
 };
+use crate::request::names::ACKNOWLEDGE_RETENTION;
 use crate::request::written;
-use jiff::Timestamp;
+use crate::request::{BackupVault, RestoreDrill};
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
 const READ: &str = "read";
@@ -88,11 +89,17 @@ async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, set: &SetRecord) -> Res
     let mut steps: Vec<StepRecord> = names.into_iter().map(|name| StepRecord { name, ..StepRecord::default() }).collect();
     let now = Timestamp::now();
     step::begin_next(&mut steps, now);
+    let forgets = {
+        let world = ctx.world();
+        let ground = ground(&world, &drill.spec.tenant_id).filter(|_| drill.spec.level <= Level::Read);
+        ground.map(|ground| forgotten(&world, &ground, now)).unwrap_or_default()
+    };
     let status = RunStatus {
         phase: RunPhase::Running,
         message: "the drill has begun".into(),
         began: Some(written(now)),
         steps,
+        forgets: forgets.into_iter().map(|set| set.name).collect(),
         ..RunStatus::default()
     };
     write(ctx, drill, &status).await?;
@@ -122,7 +129,7 @@ async fn go_on(
     };
     let manifest = set.manifest.clone();
     let wanted = if step_name == FORGET {
-        let goes = { forgotten(&ctx.world(), ground, Timestamp::now()) };
+        let goes = { chosen(&ctx.world(), ground, &status) };
         let sunday = Timestamp::now().to_zoned(super::vault::zone()).weekday() == PRUNED_ON;
         let snapshots: Vec<String> = goes.iter().flat_map(|set| set.snapshots.iter().cloned().chain([set.manifest.clone()])).collect();
         if snapshots.is_empty() && !sunday {
@@ -154,20 +161,42 @@ async fn go_on(
     }
 }
 
-/// The sets that retention lets go now.
+/// The sets that retention lets go now; none that something reads at the moment.
 fn forgotten(world: &World, ground: &Ground, now: Timestamp) -> Vec<SetRecord> {
     let Some(vault) = world.backups.vaults.get(&ground.tenant_id) else { return Vec::new() };
     let sets = vault.status.as_ref().map(|status| status.sets.as_slice()).unwrap_or_default();
-    let verdict = verdict(ground, sets, vault.spec.legal_hold, now);
-    sets.iter().filter(|set| verdict.goes.iter().any(|gone| gone.id == set.name)).cloned().collect()
+    let verdict = verdict(ground, vault, now);
+    let goes = |set: &&SetRecord| verdict.goes.iter().any(|gone| gone.id == set.name) && !world.backups.in_use(&set.name);
+    sets.iter().filter(goes).cloned().collect()
 }
+
+/// The sets that were chosen when the upkeep began, as far as the vault still has them.
+fn chosen(world: &World, ground: &Ground, status: &RunStatus) -> Vec<SetRecord> {
+    let vault = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref());
+    let sets = vault.map(|status| status.sets.as_slice()).unwrap_or_default();
+    sets.iter().filter(|set| status.forgets.contains(&set.name)).cloned().collect()
+}
+
+/// How long an admin's word on retention counts: long enough for the next daily upkeep, not for what comes later.
+const WORD: SignedDuration = SignedDuration::from_hours(48);
 
 /// What retention says of the sets of a vault.
 #[must_use]
-pub fn verdict(ground: &Ground, sets: &[SetRecord], legal_hold: bool, now: Timestamp) -> retention::Verdict {
+pub fn verdict(ground: &Ground, vault: &BackupVault, now: Timestamp) -> retention::Verdict {
+    let sets = vault.status.as_ref().map(|status| status.sets.as_slice()).unwrap_or_default();
     let sets: Vec<Committed> = sets.iter().filter_map(SetRecord::committed).collect();
     let zone = super::vault::zone();
-    retention::decide(&ground.profile.retention, &sets, Situation { legal_hold, acknowledged: false, now, zone: &zone })
+    let said = vault.metadata.annotations.as_ref().and_then(|all| all.get(ACKNOWLEDGE_RETENTION)?.parse::<Timestamp>().ok());
+    let acknowledged = said.is_some_and(|said| said <= now && now.duration_since(said) < WORD);
+    retention::decide(&ground.profile.retention, &sets, Situation { legal_hold: vault.spec.legal_hold, acknowledged, now, zone: &zone })
+}
+
+/// What is held, and how it is let go.
+fn held_words(tenant_id: &str, held: retention::Held) -> String {
+    let retention::Held { would_go, may_go, of } = held;
+    format!(
+        "retention would let {would_go} of {of} sets go at once, and at most {may_go} go without an admin's word, so they stay; if it is right (other rules, a hold that ended), say so, and they go with the next upkeep, within a day: kubectl annotate backupvault {tenant_id} --overwrite {ACKNOWLEDGE_RETENTION}=\"$(date --utc +%Y-%m-%dT%H:%M:%SZ)\""
+    )
 }
 
 async fn ended(
@@ -186,10 +215,16 @@ async fn ended(
     }
     step::record(&mut status.steps[number], report);
     if step_name == FORGET {
-        let goes: Vec<String> = { forgotten(&ctx.world(), ground, Timestamp::now()) }.into_iter().map(|set| set.name).collect();
+        let now = Timestamp::now();
+        let held = {
+            let world = ctx.world();
+            let vault = world.backups.vaults.get(&ground.tenant_id);
+            vault.and_then(|vault| verdict(ground, vault, now).held).map(|held| held_words(&ground.tenant_id, held))
+        };
         say_vault(ctx, &ground.tenant_id, |vault| {
-            vault.sets.retain(|set| !goes.contains(&set.name));
-            vault.tidied = Some(written(Timestamp::now()));
+            vault.sets.retain(|set| !status.forgets.contains(&set.name));
+            vault.tidied = Some(written(now));
+            vault.held = held;
         })
         .await?;
     }

@@ -179,6 +179,11 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
     let due = |meta: &ObjectMeta| meta.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
     let over = |status: Option<&RunStatus>| status.is_some_and(|status| status.phase.is_over());
     for (id, run) in world.backups.runs.iter().filter(|(_, run)| !over(run.status.as_ref())) {
+        let pending = run.status.as_ref().is_none_or(|status| status.phase == RunPhase::Pending);
+        // What is half written over is no backup of anything. The set from before a restore is made before it writes.
+        if pending && run.spec.kind != RunKind::BeforeRestore && world.backups.written_over(&run.spec.municipality, &run.spec.app) {
+            continue;
+        }
         let space = crate::request::names::app_namespace(&run.spec.municipality, &run.spec.app);
         let node = world.backups.living(&space).find_map(|(_, pod)| pod.node.clone());
         let purpose = match run.spec.kind {

@@ -17,10 +17,10 @@ use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
 use crate::policy::AppKey;
-use crate::request::RestoreRun;
 use crate::request::backup::{RestoreRunSpec, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
 use crate::request::names::MANAGER;
 use crate::request::written;
+use crate::request::{BackupRun, RestoreRun};
 use jiff::Timestamp;
 use kube::Api;
 use kube::api::PostParams;
@@ -79,10 +79,14 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
         return tidy(ctx, name, &run.spec.municipality, &run.spec.app, &status).await;
     }
     let key = AppKey::new(&run.spec.municipality, &run.spec.app);
-    let facts = { facts(&ctx.world(), &run, &key) };
+    let facts = { facts(&ctx.world(), &run, &status, &key) };
     let (own, source, set) = match facts {
         Ok(facts) => facts,
         Err(Trouble::Wait(message)) => return wait(ctx, &run, status, &message).await,
+        // Data may be half written: the app must not start on it.
+        Err(Trouble::Never(_, message)) if status.steps.iter().any(|step| step.name == PAUSE && step.done) => {
+            return wait(ctx, &run, status, &format!("{message}; the app stays stopped until that is mended")).await;
+        }
         Err(Trouble::Never(class, message)) => return fail(ctx, &run, status, class, &message).await,
     };
     match status.phase {
@@ -97,7 +101,7 @@ enum Trouble {
 }
 
 /// The app that is filled, the vault that it is filled from, and the set.
-fn facts(world: &World, run: &RestoreRun, key: &AppKey) -> Result<(Ground, Ground, SetRecord), Trouble> {
+fn facts(world: &World, run: &RestoreRun, status: &RunStatus, key: &AppKey) -> Result<(Ground, Ground, SetRecord), Trouble> {
     let tenant_id = world.tenant_of(key).ok_or_else(|| Trouble::Wait(format!("waiting until the app {key} is there")))?;
     let own = ground(world, &tenant_id).ok_or_else(|| Trouble::Wait("waiting for the app's own vault".into()))?;
     if own.grant.is_none() {
@@ -111,7 +115,7 @@ fn facts(world: &World, run: &RestoreRun, key: &AppKey) -> Result<(Ground, Groun
         .flat_map(|(id, vault)| vault.status.iter().flat_map(|status| status.sets.iter()).map(move |set| (id.clone(), set.clone())));
     let mut sets: Vec<(String, SetRecord)> = sets.collect();
     sets.sort_by(|a, b| a.1.recovery_point.cmp(&b.1.recovery_point));
-    let wanted = if let Some(name) = &run.spec.set {
+    let wanted = if let Some(name) = status.set.as_ref().or(run.spec.set.as_ref()) {
         sets.into_iter().find(|(_, set)| set.name == *name).ok_or_else(|| {
             format!("no vault of {}/{from} has a set `{name}`; `kopnams backups` lists those that there are", key.municipality)
         })
@@ -172,6 +176,7 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
     let now = Timestamp::now();
     step::begin_next(&mut status.steps, now);
     status.phase = RunPhase::Running;
+    status.set = Some(set.name.clone());
     status.began = Some(written(now));
     status.message = format!("restoring the set {} of {}", set.name, set.recovery_point);
     write(ctx, run, &status).await?;
@@ -209,6 +214,15 @@ async fn go_on(
     match name.as_str() {
         BACKUP => before(ctx, run, status, own, number).await,
         PAUSE => {
+            // A backup that reads while this writes would be a set of neither.
+            let read = {
+                let world = ctx.world();
+                let going = |run: &Arc<BackupRun>| run.status.as_ref().is_some_and(|status| status.phase == RunPhase::Running);
+                world.backups.runs_of(&own.tenant_id).any(going)
+            };
+            if read {
+                return wait(ctx, run, status, "waiting until a backup of the app is over").await;
+            }
             // Nothing of the app may run while its data is written over.
             if !super::at_rest(ctx, &space).await? {
                 return wait(ctx, run, status, "waiting until the app has stopped").await;

@@ -45,6 +45,7 @@ pub struct Backups {
     drill_every: OfApp,
     drill_failed: OfApp,
     past_ceiling: OfApp,
+    retention_held: OfApp,
     floor_broken: OfApp,
     final_held: OfApp,
     not_escrowed: OfApp,
@@ -80,6 +81,7 @@ impl Backups {
             ("restore_drill_every_seconds", "How often a restore is tried", &self.drill_every),
             ("restore_drill_failed", "1 when the last trial of a restore failed", &self.drill_failed),
             ("retention_past_ceiling", "1 when a set is older than it may be, because there is no newer good one", &self.past_ceiling),
+            ("retention_held", "1 while retention lets nothing go without an admin's word", &self.retention_held),
             ("retention_floor_broken", "1 when the sets do not reach back as far as they must", &self.floor_broken),
             ("backup_final_held", "1 while a removed app waits for its last backup, which failed", &self.final_held),
             ("backup_key_not_escrowed", "1 when the repository opens with no key outside this cluster", &self.not_escrowed),
@@ -106,6 +108,7 @@ impl Backups {
             &self.drill_every,
             &self.drill_failed,
             &self.past_ceiling,
+            &self.retention_held,
             &self.floor_broken,
             &self.final_held,
             &self.not_escrowed,
@@ -151,8 +154,9 @@ impl Backups {
         set(&self.verified, seconds(status.proven.as_ref().map(|proven| &proven.recovery_point)));
         set(&self.drill_every, i64::from(ground.profile.drill.every_days) * 86400);
         flag(&self.drill_failed, status.drill_failures.count > 0);
-        let verdict = drill::verdict(&ground, &status.sets, vault.spec.legal_hold, now);
+        let verdict = drill::verdict(&ground, vault, now);
         flag(&self.past_ceiling, verdict.past_ceiling());
+        flag(&self.retention_held, verdict.held.is_some());
         flag(&self.floor_broken, !floor_met(&ground.profile.retention, &status, now));
         let failed = world.backups.runs_of(tenant_id).last().is_some_and(|run| {
             run.spec.kind == RunKind::Final && run.status.as_ref().is_some_and(|status| status.phase == RunPhase::Failed)

@@ -136,6 +136,31 @@ impl Backups {
         })
     }
 
+    /// Whether something that is not over reads a set.
+    #[must_use]
+    pub fn in_use(&self, set: &str) -> bool {
+        let going = |status: Option<&RunStatus>| status.is_none_or(|status| !status.phase.is_over());
+        let drilled = self.drills.values().any(|drill| going(drill.status.as_ref()) && drill.spec.set == set);
+        let restored = self.restores.values().filter(|run| going(run.status.as_ref())).any(|run| {
+            // A step's snapshot is, of the first step, the set that was made before.
+            let status = run.status.as_ref();
+            let known = status.is_some_and(|status| {
+                status.set.as_deref() == Some(set) || status.steps.iter().any(|step| step.snapshot.as_deref() == Some(set))
+            });
+            known || run.spec.set.as_deref() == Some(set)
+        });
+        drilled || restored
+    }
+
+    /// Whether a restore into an app has begun and is not over.
+    #[must_use]
+    pub fn written_over(&self, municipality: &str, app: &str) -> bool {
+        self.restores.values().any(|run| {
+            let begun = run.status.as_ref().is_some_and(|status| status.phase == RunPhase::Running);
+            begun && run.spec.municipality == municipality && run.spec.app == app
+        })
+    }
+
     fn piece(&self, name: &str) -> Option<Piece> {
         if self.runs.contains_key(name) {
             Some(Piece::Backup)
