@@ -265,6 +265,47 @@ fn a_new_app_is_filled_before_it_starts_and_not_a_moment_earlier() {
     });
 }
 
+/// Starts pods until the quota of an app refuses another.
+async fn fill_quota(world: &World, space: &str) {
+    let hog = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "hog-", "namespace": space},
+        "spec": {
+            "securityContext": {"runAsNonRoot": true, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [{
+                "name": "hog", "image": "localhost/hog",
+                "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
+            }],
+        },
+    });
+    let refused = loop {
+        match world.create(&hog).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) => break status.message,
+            Err(other) => panic!("{other}"),
+        }
+    };
+    assert!(refused.contains("exceeded quota: running"), "{refused}");
+}
+
+/// Takes the pods away that filled the quota.
+async fn empty_quota(world: &World, space: &str) {
+    let hogs: Vec<Value> = world.list("Pod", space).await;
+    for hog in hogs.iter().filter(|pod| text(pod, "/metadata/name").starts_with("hog-")) {
+        world.delete("Pod", space, text(hog, "/metadata/name")).await;
+    }
+}
+
+/// A set of a day a hundred days ago.
+fn old_set(name: &str, minute: i64) -> Value {
+    let day = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 100);
+    let at = (day + jiff::SignedDuration::from_mins(minute)).to_string();
+    let snapshot = |kind: &str| format!("{kind}-of-{name}");
+    json!({
+        "name": name, "recoveryPoint": at, "manifest": snapshot("manifest"), "snapshots": [snapshot("files")],
+        "files": 1, "bytes": 1, "seconds": 1, "parts": {"volume:files": 1},
+    })
+}
+
 #[test]
 fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
     alone("retention", async |world| {
@@ -277,20 +318,16 @@ fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
         volume(world, space, "files", "1Gi").await;
         world.apply(&app_of("tukuma-novads", "arhivs", "keeper")).await;
         world.see("PersistentVolumeClaim", space, "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        // The app has taken all of its quota: its backup has room of its own.
+        fill_quota(world, space).await;
         let run = back_up(world, "tukuma-novads", "arhivs", "202601010000").await;
         let tenant = text(&over(world, "BackupRun", &run, "Succeeded").await, "/spec/tenantId").to_string();
 
+        empty_quota(world, space).await;
+
         // Thirty sets of one day, which nobody's rules ask for.
-        let day = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * 100);
         let old = |number: i64| format!("{tenant}-b2025{number:08}");
-        let sets = (0..30).map(|number| {
-            let at = (day + jiff::SignedDuration::from_mins(number)).to_string();
-            let snapshot = |kind: &str| format!("{kind}-of-{}", old(number));
-            json!({
-                "name": old(number), "recoveryPoint": at, "manifest": snapshot("manifest"), "snapshots": [snapshot("files")],
-                "files": 1, "bytes": 1, "seconds": 1, "parts": {"volume:files": 1},
-            })
-        });
+        let sets = (0..30).map(|number| old_set(&old(number), number));
         let vault = world.get("BackupVault", "", &tenant).await.unwrap();
         let sets: Vec<Value> = sets.chain(vault["status"]["sets"].as_array().unwrap().iter().cloned()).collect();
         let patch = json!({"status": {"sets": sets}});

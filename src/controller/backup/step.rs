@@ -194,3 +194,54 @@ pub fn begin_next(steps: &mut [StepRecord], now: Timestamp) -> Option<(usize, bo
     }
     Some((number, fresh))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::desired::object::Object;
+    use k8s_openapi::api::core::v1::Pod;
+    use serde_json::json;
+
+    const SPACE: &str = "ogres-novads--majaslapa";
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    /// A Job with a pod in this state.
+    fn world(state: &Value) -> World {
+        let mut world = World::default();
+        let meta = |name: &str| json!({"name": name, "namespace": SPACE, "creationTimestamp": "2026-11-26T01:00:00Z", "uid": "1", "resourceVersion": "1"});
+        let job = serde_json::from_value(json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": meta("run-0"), "spec": {}})).unwrap();
+        world.index.observe(&Object::Workload(Kind::Job, Box::new(job)));
+        let mut pod = json!({
+            "metadata": meta("run-0-abcde"),
+            "status": {"phase": "Pending", "containerStatuses": [{
+                "name": "runner", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state,
+            }]},
+        });
+        pod["metadata"]["labels"] = json!({"kopnams.lv/run": "run", "batch.kubernetes.io/job-name": "run-0"});
+        let pod: Pod = serde_json::from_value(pod).unwrap();
+        world.observe_pod(&pod);
+        world
+    }
+
+    #[test]
+    fn an_image_that_does_not_come_fails_at_the_startup_deadline_and_says_so() {
+        let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"kopnams\""}});
+        let missing = world(&waiting);
+        let look = |world: &World, now| seen(world, SPACE, "run-0", None, at(now));
+        assert!(matches!(look(&missing, "2026-11-26T01:05:00Z"), Some(Progress::Going)), "it may still come");
+        let Some(Progress::Ended(report)) = look(&missing, "2026-11-26T01:05:01Z") else { panic!("it is waited for for ever") };
+        assert_eq!(report.failure, Some(Class::NotStarted));
+        assert!(
+            report.message.contains("did not start within 5 minutes")
+                && report.message.contains("the image of its container runner cannot be had"),
+            "{}",
+            report.message
+        );
+        // One that runs has the time of the run, not that of the start.
+        let runs = world(&json!({"running": {"startedAt": "2026-11-26T01:04:00Z"}}));
+        assert!(matches!(look(&runs, "2026-11-26T01:30:00Z"), Some(Progress::Going)));
+    }
+}
