@@ -265,7 +265,9 @@ impl Restore {
             let client = Client::try_from(config().await?)?;
             let api: Api<RestoreRun> = Api::namespaced(client, VAULT_NAMESPACE);
             let now = Timestamp::now();
-            let name = format!("{municipality}-{app}-{}", now.strftime("%Y%m%d%H%M%S"));
+            // Jobs are named after it, so it must stay short however long the app's name is.
+            let short: String = format!("{municipality}-{app}").chars().take(40).collect();
+            let name = format!("{short}-{}", now.strftime("%Y%m%d%H%M%S"));
             let spec = RestoreRunSpec {
                 municipality: municipality.into(),
                 app: app.into(),

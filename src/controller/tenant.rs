@@ -29,7 +29,10 @@ pub async fn converge_app(ctx: &Context, wish: Wish<'_>) -> Outcome {
         let members = world.municipalities.get(&key.municipality).map(|m| m.spec.members.clone());
         let rendered = world.register.render(key, grant);
         let settings = Arc::clone(world.register.settings());
-        let target = settings.backup.as_ref().and_then(|backup| world.backups.targets.get(&backup.target)).cloned();
+        // The target that holds its vault; of an app that has none yet, the one that will.
+        let vault = world.tenant_of(key).and_then(|tenant_id| world.backups.vaults.get(&tenant_id));
+        let place = vault.map(|vault| &vault.spec.target).or(settings.backup.as_ref().map(|backup| &backup.target));
+        let target = place.filter(|_| settings.backup.is_some()).and_then(|name| world.backups.targets.get(name)).cloned();
         (settings, members, rendered, world.held_for_restore(key), target)
     };
     let keep_access = members.is_none();

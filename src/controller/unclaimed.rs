@@ -125,8 +125,19 @@ async fn last_backup(ctx: &Context, key: &AppKey, facts: &Facts) -> Result<Resul
             }
             Err(Next::After(Duration::from_mins(1)))
         }
+        FinalSet::Lacks(ended, message) => {
+            tracing::error!(app = %key, message, "the last backup is not whole; the app's data stays where it is until one is");
+            // Each try makes a set, which is kept: once a day is enough to see that somebody has mended it.
+            if ended.is_none_or(|ended| now.duration_since(ended) > DAILY) {
+                vault::make_run(ctx, &ground, &Slot::at(now), RunKind::Final).await?;
+            }
+            Err(Next::After(Duration::from_mins(1)))
+        }
     })
 }
+
+/// How long after a last backup that does not hold everything another is tried.
+const DAILY: SignedDuration = SignedDuration::from_hours(24);
 
 /// How long after a last backup that failed another is tried.
 const AGAIN: SignedDuration = SignedDuration::from_mins(15);

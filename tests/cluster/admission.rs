@@ -388,6 +388,37 @@ fn only_backups_have_the_class_of_backups() {
 }
 
 #[test]
+fn a_restore_that_is_at_work_is_not_deleted() {
+    shared("policy: restores", async |world| {
+        in_force(world).await;
+        let policy = "kopnams-keep-restores";
+        for name in ["waits", "works", "meant"] {
+            world
+                .create(&json!({
+                    "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreRun", "metadata": {"name": name, "namespace": VAULT},
+                    "spec": {"municipality": "kuldigas-novads", "app": "nav-tadas", "set": "nav"},
+                }))
+                .await
+                .unwrap();
+        }
+        let running = json!({"status": {"phase": "Running"}});
+        for name in ["works", "meant"] {
+            let runs = api(&world.admin, "RestoreRun", VAULT);
+            runs.patch_status(name, &PatchParams::default(), &Patch::Merge(&running)).await.unwrap();
+        }
+        denied(delete(&world.admin, "RestoreRun", VAULT, "works").await, policy, &["half written", "kubectl annotate restorerun"]);
+        delete(&world.admin, "RestoreRun", VAULT, "waits").await.unwrap();
+        let live = world.get("RestoreRun", VAULT, "meant").await.unwrap();
+        world.merge("RestoreRun", VAULT, "meant", &annotated(uid(&live))).await;
+        delete(&world.admin, "RestoreRun", VAULT, "meant").await.unwrap();
+        // Over, it goes as any other.
+        let over = json!({"status": {"phase": "Failed"}});
+        api(&world.admin, "RestoreRun", VAULT).patch_status("works", &PatchParams::default(), &Patch::Merge(&over)).await.unwrap();
+        delete(&world.admin, "RestoreRun", VAULT, "works").await.unwrap();
+    });
+}
+
+#[test]
 fn the_policies_name_nothing_that_does_not_exist() {
     shared("policy: types", async |world| {
         in_force(world).await;
@@ -404,6 +435,6 @@ fn the_policies_name_nothing_that_does_not_exist() {
             assert!(policy["status"]["typeChecking"]["expressionWarnings"].is_null(), "{}", shown(&policy["status"]));
             assert_eq!(text(&policy, "/spec/failurePolicy"), "Fail");
         }
-        assert_eq!(ours, 6);
+        assert_eq!(ours, 7);
     });
 }

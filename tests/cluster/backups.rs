@@ -265,6 +265,52 @@ fn a_new_app_is_filled_before_it_starts_and_not_a_moment_earlier() {
     });
 }
 
+#[test]
+fn restores_of_one_app_take_turns_and_one_that_cannot_be_done_stops_nothing() {
+    alone("restores in turn", async |world| {
+        let hands = house(world).await;
+        world.apply(&keeper()).await;
+        world.ensure_operator().await;
+        world.apply(&municipality("dobeles-novads")).await;
+        world.ready_municipality("dobeles-novads").await;
+        let space = "dobeles-novads--arhivs";
+        volume(world, space, "files", "1Gi").await;
+        world.apply(&app_of("dobeles-novads", "arhivs", "keeper")).await;
+        world.see("PersistentVolumeClaim", space, "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        let run = back_up(world, "dobeles-novads", "arhivs", "202601010000").await;
+        over(world, "BackupRun", &run, "Succeeded").await;
+        let restore = |name: &str| {
+            json!({
+                "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreRun", "metadata": {"name": name, "namespace": "kopnams-vault"},
+                "spec": {"municipality": "dobeles-novads", "app": "arhivs", "set": run},
+            })
+        };
+        // No Job can be called so: it is said before anything is stopped, and not found out afterwards.
+        let long = format!("{}-20260101000000", "a".repeat(45));
+        world.create(&restore(&long)).await.unwrap();
+        let failed = over(world, "RestoreRun", &long, "Failed").await;
+        assert!(text(&failed, "/status/message").contains("the name has 60 characters"), "{}", shown(&failed));
+        assert!(failed["status"]["steps"].is_null(), "{}", shown(&failed));
+        assert_eq!(world.get("Deployment", space, "web").await.unwrap()["spec"]["replicas"], 1);
+
+        let names = ["second", "first", "a-third"];
+        world.kill_operator().await;
+        for name in names {
+            world.create(&restore(name)).await.unwrap();
+        }
+        world.ensure_operator().await;
+        let mut times = Vec::new();
+        for name in names {
+            let done = over(world, "RestoreRun", name, "Succeeded").await;
+            times.push((text(&done, "/status/began").to_owned(), text(&done, "/status/ended").to_owned()));
+        }
+        times.sort();
+        assert!(times.windows(2).all(|pair| pair[0].1 <= pair[1].0), "no two write at once: {times:?}");
+        let written = hands.seen().iter().filter(|(at, work)| at == space && work["task"]["kind"] == "restore").count();
+        assert_eq!(written, 3);
+    });
+}
+
 /// Starts pods until the quota of an app refuses another.
 async fn fill_quota(world: &World, space: &str) {
     let hog = json!({

@@ -128,6 +128,15 @@ async fn go_on(
         None => Volume::Empty,
     };
     let manifest = set.manifest.clone();
+    if step_name == FORGET && !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, &name, number) } {
+        // Until the Job is made it may change: a hold, or a restore that reads one of them.
+        let still: Vec<String> = { forgotten(&ctx.world(), ground, Timestamp::now()) }.into_iter().map(|set| set.name).collect();
+        if !status.forgets.iter().all(|name| still.contains(name)) {
+            status.forgets.retain(|name| still.contains(name));
+            write(ctx, drill, &status).await?;
+            return Ok(Next::After(std::time::Duration::ZERO));
+        }
+    }
     let wanted = if step_name == FORGET {
         let goes = { chosen(&ctx.world(), ground, &status) };
         let sunday = Timestamp::now().to_zoned(super::vault::zone()).weekday() == PRUNED_ON;
@@ -164,6 +173,10 @@ async fn go_on(
 /// The sets that retention lets go now; none that something reads at the moment.
 fn forgotten(world: &World, ground: &Ground, now: Timestamp) -> Vec<SetRecord> {
     let Some(vault) = world.backups.vaults.get(&ground.tenant_id) else { return Vec::new() };
+    // As long as nobody knows what the class asks for, nothing goes by somebody else's rules.
+    if ground.grant.as_ref().is_none_or(|grant| world.register.class(&grant.data_class.name).is_none()) {
+        return Vec::new();
+    }
     let sets = vault.status.as_ref().map(|status| status.sets.as_slice()).unwrap_or_default();
     let verdict = verdict(ground, vault, now);
     let goes = |set: &&SetRecord| verdict.goes.iter().any(|gone| gone.id == set.name) && !world.backups.in_use(&set.name);
@@ -375,7 +388,8 @@ async fn fail(
     if let Some(set) = set.filter(|_| !class.is_the_targets()) {
         status.evidence = record(&ctx.world(), drill, &status, &set, Timestamp::now());
     }
-    write(ctx, drill, &status).await?;
+    // First: what is over is not looked at again, and a target that nobody counted is never asked whether it answers.
     super::target::count(ctx, &drill.spec.tenant_id, class).await?;
+    write(ctx, drill, &status).await?;
     Ok(Next::After(std::time::Duration::ZERO))
 }

@@ -21,7 +21,7 @@ use crate::request::backup::{RestoreRunSpec, RunFailure, RunKind, RunPhase, RunS
 use crate::request::names::MANAGER;
 use crate::request::written;
 use crate::request::{BackupRun, RestoreRun};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use kube::api::PostParams;
 use std::sync::Arc;
@@ -30,6 +30,8 @@ use std::sync::Arc;
 const BACKUP: &str = "backup";
 const PAUSE: &str = "pause";
 const START: &str = "start";
+/// Characters that a restore's name may have: its Jobs are called so with a number behind, in labels of 63.
+const LONGEST: usize = 55;
 /// Before the name of a part: it is put back as it was.
 const BACK: &str = "back:";
 
@@ -43,15 +45,18 @@ pub async fn ensure_filled(ctx: &Context, key: &AppKey, tenant_id: &str) -> Resu
         if filled || world.backups.restoring(key).next().is_some() || world.backups.restores.contains_key(&fill_name(tenant_id)) {
             return Ok(());
         }
-        from
+        // An app that was removed and is asked for again has data: a set is made of it first.
+        let status = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref());
+        (from, status.is_none_or(|status| status.sets.is_empty()))
     };
+    let (wanted, fresh) = wanted;
     let spec = RestoreRunSpec {
         municipality: key.municipality.clone(),
         app: key.app.clone(),
         from: Some(wanted.app),
         set: wanted.set,
         before: wanted.before,
-        fresh: true,
+        fresh,
     };
     let run = RestoreRun { metadata: meta(&fill_name(tenant_id), key, tenant_id, Some(VAULT_NAMESPACE)), spec, status: None };
     let api: Api<RestoreRun> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
@@ -147,14 +152,20 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
         let message = "`fresh` is for the filling of a new app by its own request; leave it out, and a set is made of what is there first";
         return fail(ctx, run, status, Class::Order, message).await;
     }
-    // Two at once would write over each other.
+    if name.len() > LONGEST {
+        let message =
+            format!("the name has {} characters and Jobs are named after it, so it may have {LONGEST}; take a shorter one", name.len());
+        return fail(ctx, run, status, Class::Order, &message).await;
+    }
+    // Two at once would write over each other: one after another, as they were asked for.
     let other = {
         let world = ctx.world();
-        let goes = |(of, other): (&String, &Arc<RestoreRun>)| {
+        let turn = |run: &RestoreRun| (run.metadata.creation_timestamp.as_ref().map(|time| time.0), run.metadata.name.clone());
+        let goes = |other: &Arc<RestoreRun>| {
             let running = other.status.as_ref().is_some_and(|status| status.phase == RunPhase::Running);
-            *of != name && running && other.spec.municipality == run.spec.municipality && other.spec.app == run.spec.app
+            other.metadata.name != run.metadata.name && (running || turn(other) < turn(run))
         };
-        world.backups.restores.iter().any(goes)
+        world.backups.restoring(&own.key).any(goes)
     };
     if other {
         return wait(ctx, run, status, "waiting until another restore into this app is over").await;
@@ -273,7 +284,17 @@ fn set_before(world: &World, status: &RunStatus, own: &Ground) -> Option<SetReco
 /// Makes a set of what is there now, so that a restore can be undone.
 async fn before(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own: &Ground, number: usize) -> Result<Next, ReconcileError> {
     let Some(name) = status.steps[number].snapshot.clone() else {
-        let slot = Slot::at(Timestamp::now());
+        // A backup of this minute that was due anyway would wait for this restore, which waits for it.
+        let slot = {
+            let world = ctx.world();
+            let taken = |slot: &Slot| {
+                let there = world.backups.runs.get(&format!("{}-b{}", own.tenant_id, slot.name));
+                there.is_some_and(|there| there.spec.kind != RunKind::BeforeRestore)
+            };
+            let now = Timestamp::now();
+            let slots = (0..60).map(|minutes| Slot::at(now + SignedDuration::from_mins(minutes)));
+            slots.into_iter().find(|slot| !taken(slot)).unwrap_or_else(|| Slot::at(now))
+        };
         let name = make_run(ctx, own, &slot, RunKind::BeforeRestore).await?;
         status.steps[number].snapshot = Some(name);
         status.message = "making a set of what is there now".into();
@@ -311,6 +332,17 @@ async fn fill(
     // Whatever came between: while something of the app runs, nothing is written.
     if ctx.world().backups.living(&space).next().is_some() {
         return wait(ctx, run, status, "waiting until the app has stopped").await;
+    }
+    // Nor while the pod of another step may still start and write.
+    let others: Vec<usize> = {
+        let world = ctx.world();
+        (0..status.steps.len()).filter(|other| *other != number && step::is_there(&world, &space, &run_name, *other)).collect()
+    };
+    if !others.is_empty() {
+        for other in others {
+            step::clear(ctx, &space, &run_name, other).await?;
+        }
+        return Ok(Next::After(std::time::Duration::from_secs(1)));
     }
     let Some(plan) = ({ plan_of(&ctx.world(), own, part) }) else {
         return undo(ctx, run, status, own, number, Class::Missing, "the app has no place for it any more").await;
@@ -439,7 +471,7 @@ async fn finish(
     number: usize,
 ) -> Result<Next, ReconcileError> {
     let failed = status.failure.clone();
-    if failed.is_none() && run.spec.fresh {
+    if failed.is_none() && run.metadata.name.as_deref() == Some(fill_name(&own.tenant_id).as_str()) {
         say_vault(ctx, &own.tenant_id, |vault| vault.filled = Some(set.name.clone())).await?;
     }
     step::record(&mut status.steps[number], &Report::default());

@@ -398,7 +398,8 @@ async fn fail(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, class:
     status.message = message.to_string();
     status.ended = Some(now);
     status.failure = Some(failure);
-    write(ctx, run, &status).await?;
+    // First: what is over is not looked at again, and a target that nobody counted is never asked whether it answers.
     super::target::count(ctx, &run.spec.tenant_id, class).await?;
+    write(ctx, run, &status).await?;
     Ok(Next::After(std::time::Duration::ZERO))
 }

@@ -168,7 +168,8 @@ fn due(world: &World, ground: &Ground, status: &BackupVaultStatus, now: Timestam
         ended,
         in_a_row: status.failures.count,
     });
-    let target = world.backups.targets.get(&ground.settings.target).and_then(|target| target.status.clone()).unwrap_or_default();
+    // Of the target that holds this vault: the platform may name another one for new apps.
+    let target = ground.target.status.clone().unwrap_or_default();
     let history = History {
         created: ground.grant.as_ref().and_then(|grant| grant.since.parse().ok()),
         answered: record.and_then(|record| time(record.object.status.as_ref()?.ready_at.as_ref())),
@@ -340,6 +341,25 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
     if vault.spec.legal_hold || Timestamp::now() < until {
         return Ok(Next::After(pause_until(until)));
     }
+    // What is restored from it, or is to be, is not taken away under the restore.
+    let wanted = {
+        let world = ctx.world();
+        let waits = world.apps.iter().find(|(key, record)| {
+            let from = record.object.spec.restore_from.as_ref().is_some_and(|from| from.app == ground.key.app);
+            let filled = || {
+                let vault = world.tenant_of(key).and_then(|tenant| world.backups.vaults.get(&tenant));
+                vault.and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.filled.is_some())
+            };
+            key.municipality == ground.key.municipality && from && !filled()
+        });
+        let waits = waits.map(|(key, _)| key.to_string());
+        waits.or_else(|| status.sets.iter().find(|set| world.backups.in_use(&set.name)).map(|set| format!("the set {}", set.name)))
+    };
+    if let Some(wanted) = wanted {
+        let message = format!("its day has come and it stays until {wanted} is restored from it");
+        say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
+        return Ok(Next::After(crate::controller::converge::RESYNC));
+    }
     let run = format!("{tenant_id}-x");
     let order = ground.order(&run, Task::Destroy { issue: ground.issue() });
     let step = Step { orders: vec![(None, order)], ..ground.step(&run, 0, VAULT_NAMESPACE, Hand::Maintainer) };
@@ -395,7 +415,7 @@ pub fn final_set(world: &World, tenant_id: &str, since: Timestamp) -> FinalSet {
             let missing: Vec<&str> = coverage.iter().filter(|one| one.state == State::Uncovered).map(|one| one.name.as_str()).collect();
             if !missing.is_empty() {
                 // What nobody backed up would be gone for ever.
-                return FinalSet::Failed(ended, format!("the last backup does not hold {}", missing.join(", ")));
+                return FinalSet::Lacks(ended, format!("the last backup does not hold {}", missing.join(", ")));
             }
             let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| &status.sets);
             let verified = sets.and_then(|sets| sets.iter().find(|set| set.name == name)).is_some_and(|set| set.verified);
@@ -415,6 +435,8 @@ pub enum FinalSet {
     Going,
     /// It failed, when and why.
     Failed(Option<Timestamp>, String),
+    /// It was made and does not hold everything; when, and what it lacks.
+    Lacks(Option<Timestamp>, String),
     /// It is made, and not verified yet.
     Made(String),
     /// It is made and verified.

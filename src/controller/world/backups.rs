@@ -161,6 +161,15 @@ impl Backups {
         })
     }
 
+    /// Whether a pod that writes an app's data has not ended, also one whose restore was deleted: in the namespace of an app
+    /// all other pods of work belong to its backups.
+    fn fills(&self, namespace: &str, tenant_id: Option<&str>) -> bool {
+        self.pods.iter().any(|((of, _), pod)| {
+            let backs_up = tenant_id.is_some_and(|id| pod.run.starts_with(&format!("{id}-b")));
+            of == namespace && pod.ended.is_none() && !backs_up
+        })
+    }
+
     fn piece(&self, name: &str) -> Option<Piece> {
         if self.runs.contains_key(name) {
             Some(Piece::Backup)
@@ -312,15 +321,13 @@ impl World {
         if let Some(run) = label(RUN) {
             let Some(job) = label("batch.kubernetes.io/job-name") else { return };
             let seen = run_pod(pod, name, run.clone());
-            let place = (namespace, job);
+            let place = (namespace.clone(), job);
             // A pod made anew for the same job counts, the one before does not.
             if self.backups.pods.get(&place).is_some_and(|known| known.name != seen.name && known.created > seen.created) {
                 return;
             }
-            if self.backups.pods.insert(place, seen.clone()).as_ref() != Some(&seen)
-                && let Some(piece) = self.backups.piece(&run)
-            {
-                self.touch(Key::Work(piece, run));
+            if self.backups.pods.insert(place, seen.clone()).as_ref() != Some(&seen) {
+                self.touch_work(&namespace, run);
             }
             return;
         }
@@ -363,9 +370,17 @@ impl World {
         let place = self.backups.pods.iter().find(|((of, _), pod)| of == namespace && pod.name == name).map(|(place, _)| place.clone());
         if let Some(place) = place
             && let Some(gone) = self.backups.pods.remove(&place)
-            && let Some(piece) = self.backups.piece(&gone.run)
         {
-            self.touch(Key::Work(piece, gone.run));
+            self.touch_work(namespace, gone.run);
+        }
+    }
+
+    /// A pod of a piece of work is otherwise; where nobody knows the work, its app waits for the pod.
+    fn touch_work(&mut self, namespace: &str, run: String) {
+        if let Some(piece) = self.backups.piece(&run) {
+            self.touch(Key::Work(piece, run));
+        } else if let (municipality, Some(app)) = crate::live::deed::owner_by_name(namespace) {
+            self.touch(Key::App(AppKey::new(municipality, app)));
         }
     }
 
@@ -393,6 +408,9 @@ impl World {
         let vault = self.tenant_of(key).and_then(|tenant_id| self.backups.vaults.get(&tenant_id)?.status.as_ref());
         // A new app never starts before it is filled, whatever became of the restore.
         if fills && vault.is_none_or(|status| status.filled.is_none()) {
+            return true;
+        }
+        if self.backups.fills(&key.namespace(), self.tenant_of(key).as_deref()) {
             return true;
         }
         self.backups.restoring(key).any(|run| {

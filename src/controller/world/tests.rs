@@ -103,3 +103,25 @@ fn with_the_key_lost_nothing_new_is_granted() {
     world.settle(now());
     assert_eq!(reasons(&world, "x", "a"), [Reason::DeedKeyLost]);
 }
+
+#[test]
+fn nothing_of_an_app_runs_while_a_pod_writes_its_data_although_the_restore_was_deleted() {
+    let mut world = world();
+    world.lead(true);
+    world.set_app(app("x", "a", "a.x.lv", 1), None);
+    let key = AppKey::new("x", "a");
+    let pod = |phase: &str| -> k8s_openapi::api::core::v1::Pod {
+        object(json!({
+            "metadata": {"name": "back-1-abcde", "namespace": "x--a",
+                "labels": {"kopnams.lv/run": "back", "batch.kubernetes.io/job-name": "back-1"}},
+            "status": {"phase": phase, "reason": "Evicted"},
+        }))
+    };
+    assert!(!world.held_for_restore(&key));
+    world.observe_pod(&pod("Running"));
+    assert!(world.held_for_restore(&key), "it writes");
+    world.to_do.clear();
+    world.observe_pod(&pod("Failed"));
+    assert!(!world.held_for_restore(&key), "it has ended");
+    assert!(world.to_do.contains(&Key::App(key)), "and the app hears of it");
+}
