@@ -16,7 +16,6 @@ mod world;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::time::Instant;
 use world::{Tenant, World, noise, part};
 
@@ -51,16 +50,13 @@ fn measure(world: &World, shape: &str, files: usize, rounds: usize) {
         fill(&ours.volume(), files, round);
         // The second reads what is in the page cache as the first does: both read a copy that was just written.
         fill(&stock.volume(), files, round);
-        let in_turn = |ours_first: bool, seconds: &mut Seconds| {
-            if ours_first {
-                ours_once(&ours, seconds);
-                stock_once(&stock, seconds);
-            } else {
-                stock_once(&stock, seconds);
-                ours_once(&ours, seconds);
-            }
-        };
-        in_turn(round % 2 == 0, &mut seconds);
+        if round % 2 == 0 {
+            ours_once(&ours, &mut seconds);
+            stock_once(&stock, &mut seconds);
+        } else {
+            stock_once(&stock, &mut seconds);
+            ours_once(&ours, &mut seconds);
+        }
         for tenant in [&ours, &stock] {
             fs::remove_dir_all(&tenant.folder).unwrap();
             fs::remove_dir_all(world.s3.bucket(&tenant.repository.bucket)).unwrap();
@@ -96,12 +92,9 @@ fn stock_once(tenant: &Tenant<'_>, seconds: &mut Seconds) {
 }
 
 fn restic(tenant: &Tenant<'_>, folder: &Path, args: &[&str]) -> f64 {
-    let secret = |name: &str| fs::read_to_string(tenant.folder.join("secrets").join(name)).unwrap();
-    let mut command = Command::new(&tenant.world.restic);
-    command.arg("--quiet").arg("--cache-dir").arg(tenant.folder.join("stock-cache")).args(args).env_clear();
-    command.env("RESTIC_REPOSITORY", tenant.repository.url()).env("RESTIC_PASSWORD", secret("password"));
-    command.env("AWS_ACCESS_KEY_ID", secret("access-key")).env("AWS_SECRET_ACCESS_KEY", secret("secret-key"));
-    command.env("HOME", &tenant.folder).env("TMPDIR", std::env::temp_dir()).current_dir(folder).stdin(Stdio::null());
+    let cache = tenant.folder.join("stock-cache");
+    let mut command = tenant.stock_with(&["--quiet", "--cache-dir", cache.to_str().unwrap()]);
+    command.args(args).current_dir(folder);
     let began = Instant::now();
     let output = command.output().unwrap();
     let took = began.elapsed().as_secs_f64();

@@ -5,7 +5,7 @@ use super::screen::{self, Screen, Tone, counted, wrapped};
 use crate::backup::coverage::State;
 use crate::backup::evidence::{Evidence, to_csv, to_json, verify_chain};
 use crate::request::app::BackupStatus;
-use crate::request::backup::{RestoreRunSpec, RunPhase, VAULT_NAMESPACE};
+use crate::request::backup::{LONGEST_NAME, RestoreRunSpec, RunPhase, VAULT_NAMESPACE};
 use crate::request::{BackupVault, MunicipalityApp, RestoreDrill, RestoreRun};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -265,9 +265,9 @@ impl Restore {
             let client = Client::try_from(config().await?)?;
             let api: Api<RestoreRun> = Api::namespaced(client, VAULT_NAMESPACE);
             let now = Timestamp::now();
-            // Jobs are named after it, so it must stay short however long the app's name is.
-            let short: String = format!("{municipality}-{app}").chars().take(40).collect();
-            let name = format!("{short}-{}", now.strftime("%Y%m%d%H%M%S"));
+            let when = now.strftime("-%Y%m%d%H%M%S").to_string();
+            let what: String = format!("{municipality}-{app}").chars().take(LONGEST_NAME - when.len()).collect();
+            let name = what + &when;
             let spec = RestoreRunSpec {
                 municipality: municipality.into(),
                 app: app.into(),

@@ -7,6 +7,7 @@ use super::error::ReconcileError;
 use super::queue::Next;
 use super::reconcile::finish;
 use super::tenant::{Wish, converge_app};
+use super::world::backups::Record;
 use super::world::{Key, World};
 use super::{Context, backup};
 use crate::apply::ApplyError;
@@ -107,9 +108,9 @@ async fn last_backup(ctx: &Context, key: &AppKey, facts: &Facts) -> Result<Resul
                 let world = ctx.world();
                 let drills: Vec<_> = world.backups.drills_of(tenant_id).filter(|drill| drill.spec.set == set).cloned().collect();
                 let last = drills.iter().filter_map(|drill| drill.metadata.creation_timestamp.as_ref().map(|time| time.0)).max();
-                (last, drills.iter().any(|drill| drill.status.as_ref().is_none_or(|status| !status.phase.is_over())))
+                (last, drills.iter().any(|drill| !drill.phase().is_over()))
             };
-            if !busy && tried.is_none_or(|last| now.duration_since(last) > AGAIN) {
+            if !busy && tried.is_none_or(|last| now.duration_since(last) > vault::AGAIN) {
                 vault::prove(ctx, &ground, &set).await?;
             }
             Err(Next::After(Duration::from_secs(30)))
@@ -118,29 +119,15 @@ async fn last_backup(ctx: &Context, key: &AppKey, facts: &Facts) -> Result<Resul
             vault::make_run(ctx, &ground, &Slot::at(now), RunKind::Final).await?;
             Err(Next::After(Duration::from_secs(30)))
         }
-        FinalSet::Failed(ended, message) => {
+        FinalSet::Failed { ended, message, again } => {
             tracing::error!(app = %key, message, "the last backup failed; the app's data stays where it is until one is made");
-            if ended.is_none_or(|ended| now.duration_since(ended) > AGAIN) {
-                vault::make_run(ctx, &ground, &Slot::at(now), RunKind::Final).await?;
-            }
-            Err(Next::After(Duration::from_mins(1)))
-        }
-        FinalSet::Lacks(ended, message) => {
-            tracing::error!(app = %key, message, "the last backup is not whole; the app's data stays where it is until one is");
-            // Each try makes a set, which is kept: once a day is enough to see that somebody has mended it.
-            if ended.is_none_or(|ended| now.duration_since(ended) > DAILY) {
+            if ended.is_none_or(|ended| now.duration_since(ended) > again) {
                 vault::make_run(ctx, &ground, &Slot::at(now), RunKind::Final).await?;
             }
             Err(Next::After(Duration::from_mins(1)))
         }
     })
 }
-
-/// How long after a last backup that does not hold everything another is tried.
-const DAILY: SignedDuration = SignedDuration::from_hours(24);
-
-/// How long after a last backup that failed another is tried.
-const AGAIN: SignedDuration = SignedDuration::from_mins(15);
 
 /// How long to rest until something is due: never longer than anything rests.
 #[must_use]

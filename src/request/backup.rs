@@ -541,6 +541,9 @@ impl RunPhase {
     }
 }
 
+/// Characters that the name of a piece of work may have: its Jobs are called so with a number behind, in labels of 63.
+pub const LONGEST_NAME: usize = 55;
+
 /// What the operator says of a piece of work.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

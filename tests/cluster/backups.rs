@@ -74,6 +74,18 @@ fn keeper() -> Value {
     serde_yaml::from_str(include_str!("keeper.yaml")).unwrap()
 }
 
+/// An operator, and a municipality with an app `arhivs` whose volume is there.
+async fn archive(world: &World, slug: &str) {
+    world.apply(&keeper()).await;
+    world.ensure_operator().await;
+    world.apply(&municipality(slug)).await;
+    world.ready_municipality(slug).await;
+    let space = format!("{slug}--arhivs");
+    volume(world, &space, "files", "1Gi").await;
+    world.apply(&app_of(slug, "arhivs", "keeper")).await;
+    world.see("PersistentVolumeClaim", &space, "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+}
+
 /// Asks for a backup now, as an admin does.
 async fn back_up(world: &World, slug: &str, name: &str, slot: &str) -> String {
     let app = world.see("MunicipalityApp", slug, name, "has a tenant", |o| !text(o, "/status/tenantId").is_empty()).await;
@@ -161,15 +173,8 @@ fn a_backup_that_fails_is_no_backup_and_says_why() {
 fn an_operator_that_is_killed_in_the_middle_makes_one_set_and_not_two() {
     alone("killed in a backup", async |world| {
         let hands = house(world).await;
-        world.apply(&keeper()).await;
         hands.answer(|work| (text(work, "/task/kind") != "part").then(|| good(work)));
-        world.ensure_operator().await;
-        world.apply(&municipality("ventspils")).await;
-        world.ready_municipality("ventspils").await;
-        volume(world, "ventspils--arhivs", "files", "1Gi").await;
-        world.apply(&app_of("ventspils", "arhivs", "keeper")).await;
-        world.see("PersistentVolumeClaim", "ventspils--arhivs", "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
-        world.see("MunicipalityApp", "ventspils", "arhivs", "has a tenant", |o| !text(o, "/status/tenantId").is_empty()).await;
+        archive(world, "ventspils").await;
         let run = back_up(world, "ventspils", "arhivs", "202601010000").await;
         world
             .until("its volume is being backed up", async || {
@@ -269,14 +274,8 @@ fn a_new_app_is_filled_before_it_starts_and_not_a_moment_earlier() {
 fn restores_of_one_app_take_turns_and_one_that_cannot_be_done_stops_nothing() {
     alone("restores in turn", async |world| {
         let hands = house(world).await;
-        world.apply(&keeper()).await;
-        world.ensure_operator().await;
-        world.apply(&municipality("dobeles-novads")).await;
-        world.ready_municipality("dobeles-novads").await;
         let space = "dobeles-novads--arhivs";
-        volume(world, space, "files", "1Gi").await;
-        world.apply(&app_of("dobeles-novads", "arhivs", "keeper")).await;
-        world.see("PersistentVolumeClaim", space, "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        archive(world, "dobeles-novads").await;
         let run = back_up(world, "dobeles-novads", "arhivs", "202601010000").await;
         over(world, "BackupRun", &run, "Succeeded").await;
         let restore = |name: &str| {
@@ -356,14 +355,8 @@ fn old_set(name: &str, minute: i64) -> Value {
 fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
     alone("retention", async |world| {
         let hands = house(world).await;
-        world.apply(&keeper()).await;
-        world.ensure_operator().await;
-        world.apply(&municipality("tukuma-novads")).await;
-        world.ready_municipality("tukuma-novads").await;
         let space = "tukuma-novads--arhivs";
-        volume(world, space, "files", "1Gi").await;
-        world.apply(&app_of("tukuma-novads", "arhivs", "keeper")).await;
-        world.see("PersistentVolumeClaim", space, "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        archive(world, "tukuma-novads").await;
         // The app has taken all of its quota: its backup has room of its own.
         fill_quota(world, space).await;
         let run = back_up(world, "tukuma-novads", "arhivs", "202601010000").await;
@@ -461,14 +454,8 @@ fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
 fn a_removed_app_goes_only_when_its_last_backup_was_made_and_tried() {
     alone("the last backup", async |world| {
         let hands = house(world).await;
-        world.apply(&keeper()).await;
-        world.ensure_operator().await;
-        world.apply(&municipality("olaines-novads")).await;
-        world.ready_municipality("olaines-novads").await;
         let space = "olaines-novads--arhivs";
-        volume(world, space, "files", "1Gi").await;
-        world.apply(&app_of("olaines-novads", "arhivs", "keeper")).await;
-        world.see("PersistentVolumeClaim", space, "files", "is bound", |o| text(o, "/status/phase") == "Bound").await;
+        archive(world, "olaines-novads").await;
         let app = world.see("MunicipalityApp", "olaines-novads", "arhivs", "is live", |o| condition(o, "Isolated").0 == "True").await;
         let tenant = text(&app, "/status/tenantId").to_string();
         // The target does not answer: the namespace is held, never dropped.

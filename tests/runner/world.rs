@@ -253,9 +253,16 @@ impl Tenant<'_> {
 
     /// Stock restic, to be started.
     pub fn stock(&self, args: &[&str]) -> Command {
+        let mut command = self.stock_with(&["--no-cache"]);
+        command.args(args);
+        command
+    }
+
+    /// Stock restic with these global options.
+    pub fn stock_with(&self, options: &[&str]) -> Command {
         let secret = |name: &str| fs::read_to_string(self.folder.join("secrets").join(name)).unwrap();
         let mut command = Command::new(&self.world.restic);
-        command.arg("--no-cache").args(args).env_clear().env("RESTIC_REPOSITORY", self.repository.url());
+        command.args(options).env_clear().env("RESTIC_REPOSITORY", self.repository.url());
         command.env("RESTIC_PASSWORD", secret("password")).env("HOME", &self.folder).env("TMPDIR", std::env::temp_dir());
         command.env("AWS_ACCESS_KEY_ID", secret("access-key")).env("AWS_SECRET_ACCESS_KEY", secret("secret-key"));
         command.current_dir(&self.folder).stdin(Stdio::null()).process_group(0);

@@ -6,8 +6,8 @@
 use super::ground::lacks;
 use super::keys::{self, Hand};
 use super::load::{self, Load, database_of};
-use super::step::{self, LOOK, Progress, SOON, Step};
-use super::{Ground, ground, say, say_vault, tidy};
+use super::step::{self, LOOK, Progress, Step};
+use super::{Ground, ground, say_vault, tidy, wait, write};
 use crate::apply::ApplyError;
 use crate::backup::evidence::{self, Evidence, Finding, Outcome};
 use crate::backup::jobs::{DATA, Mount, Volume};
@@ -51,11 +51,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let Some(ground) = ground else {
         let lacks = { lacks(&ctx.world(), &drill.spec.tenant_id, drill.metadata.creation_timestamp.as_ref(), Timestamp::now()) };
         return match lacks {
-            Ok(message) if status.message == message => Ok(Next::After(SOON)),
-            Ok(message) => {
-                write(ctx, &drill, &RunStatus { message, ..status }).await?;
-                Ok(Next::After(SOON))
-            }
+            Ok(message) => wait(ctx, &drill, status, &message).await,
             Err(why) => fail(ctx, &drill, status, Class::Other, &why).await,
         };
     };
@@ -89,17 +85,11 @@ async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, set: &SetRecord) -> Res
     let mut steps: Vec<StepRecord> = names.into_iter().map(|name| StepRecord { name, ..StepRecord::default() }).collect();
     let now = Timestamp::now();
     step::begin_next(&mut steps, now);
-    let forgets = {
-        let world = ctx.world();
-        let ground = ground(&world, &drill.spec.tenant_id).filter(|_| drill.spec.level <= Level::Read);
-        ground.map(|ground| forgotten(&world, &ground, now)).unwrap_or_default()
-    };
     let status = RunStatus {
         phase: RunPhase::Running,
         message: "the drill has begun".into(),
         began: Some(written(now)),
         steps,
-        forgets: forgets.into_iter().map(|set| set.name).collect(),
         ..RunStatus::default()
     };
     write(ctx, drill, &status).await?;
@@ -130,9 +120,9 @@ async fn go_on(
     let manifest = set.manifest.clone();
     if step_name == FORGET && !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, &name, number) } {
         // Until the Job is made it may change: a hold, or a restore that reads one of them.
-        let still: Vec<String> = { forgotten(&ctx.world(), ground, Timestamp::now()) }.into_iter().map(|set| set.name).collect();
-        if !status.forgets.iter().all(|name| still.contains(name)) {
-            status.forgets.retain(|name| still.contains(name));
+        let goes = { forgotten(&ctx.world(), ground, Timestamp::now()) };
+        if status.forgets != goes {
+            status.forgets = goes;
             write(ctx, drill, &status).await?;
             return Ok(Next::After(std::time::Duration::ZERO));
         }
@@ -170,20 +160,18 @@ async fn go_on(
     }
 }
 
-/// The sets that retention lets go now; none that something reads at the moment.
-fn forgotten(world: &World, ground: &Ground, now: Timestamp) -> Vec<SetRecord> {
+/// Names of the sets that retention lets go now; none that something reads at the moment.
+fn forgotten(world: &World, ground: &Ground, now: Timestamp) -> Vec<String> {
     let Some(vault) = world.backups.vaults.get(&ground.tenant_id) else { return Vec::new() };
     // As long as nobody knows what the class asks for, nothing goes by somebody else's rules.
     if ground.grant.as_ref().is_none_or(|grant| world.register.class(&grant.data_class.name).is_none()) {
         return Vec::new();
     }
-    let sets = vault.status.as_ref().map(|status| status.sets.as_slice()).unwrap_or_default();
-    let verdict = verdict(ground, vault, now);
-    let goes = |set: &&SetRecord| verdict.goes.iter().any(|gone| gone.id == set.name) && !world.backups.in_use(&set.name);
-    sets.iter().filter(goes).cloned().collect()
+    let goes = verdict(ground, vault, now).goes.into_iter().map(|gone| gone.id);
+    goes.filter(|set| !world.backups.in_use(set)).collect()
 }
 
-/// The sets that were chosen when the upkeep began, as far as the vault still has them.
+/// The sets that were chosen, as far as the vault still has them.
 fn chosen(world: &World, ground: &Ground, status: &RunStatus) -> Vec<SetRecord> {
     let vault = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref());
     let sets = vault.map(|status| status.sets.as_slice()).unwrap_or_default();
@@ -364,12 +352,6 @@ fn passed(vault: &mut BackupVaultStatus, level: Level, set: &str, proof: Proven)
         known.verified = true;
     }
     vault.proven = Some(proof);
-}
-
-async fn write(ctx: &Context, drill: &RestoreDrill, status: &RunStatus) -> Result<(), ApplyError> {
-    let written = say(ctx, drill, status).await?;
-    crate::controller::intake::change(ctx, |world| world.set_drill(written));
-    Ok(())
 }
 
 async fn fail(

@@ -14,7 +14,7 @@ use super::Context;
 use super::error::ReconcileError;
 use super::queue::Next;
 use super::world::World;
-use super::world::backups::Piece;
+use super::world::backups::{Piece, Record};
 use crate::apply::ApplyError;
 use crate::backup::admission::{self, Purpose, Run};
 use crate::backup::breaker::Breaker;
@@ -26,11 +26,9 @@ use crate::status::backed_up::Backups;
 use crate::status::patch_status;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Api, Resource};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use kube::Api;
 use std::collections::BTreeMap;
-use std::fmt::Debug;
+use std::sync::Arc;
 
 use ground::profile;
 pub use ground::{Ground, ground};
@@ -44,17 +42,25 @@ pub async fn work(ctx: &Context, piece: Piece, name: &str) -> Result<Next, Recon
     }
 }
 
-/// Writes the status of a piece of work.
-async fn say<K>(ctx: &Context, object: &K, status: &RunStatus) -> Result<K, ApplyError>
-where
-    K: Resource<DynamicType = (), Scope = k8s_openapi::NamespaceResourceScope> + Clone + Debug + Serialize + DeserializeOwned,
-{
+/// Writes the status of a piece of work, if it is another.
+async fn write<K: Record>(ctx: &Context, object: &Arc<K>, status: &RunStatus) -> Result<(), ApplyError> {
+    if object.status() == Some(status) {
+        return Ok(());
+    }
     let api: Api<K> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
     let name = object.meta().name.clone().unwrap_or_default();
     let mut written = patch_status(ctx.writer.gate(), &api, &name, object.meta().resource_version.as_deref(), status).await?;
     written.meta_mut().managed_fields = None;
     ctx.metrics.patched("status");
-    Ok(written)
+    super::intake::change(ctx, |world| written.enter(world));
+    Ok(())
+}
+
+/// A piece of work waits, and says for what.
+async fn wait<K: Record>(ctx: &Context, object: &Arc<K>, mut status: RunStatus, message: &str) -> Result<Next, ReconcileError> {
+    status.message = message.to_string();
+    write(ctx, object, &status).await?;
+    Ok(Next::After(step::SOON))
 }
 
 /// Writes the status of a vault, if it is another.
@@ -136,13 +142,8 @@ fn restore_words(status: &RunStatus) -> String {
 /// What is told of a piece of work when it is over: its Jobs go, and so does the record of it once nobody looks for it any more.
 async fn tidy(ctx: &Context, name: &str, municipality: &str, app: &str, status: &RunStatus) -> Result<Next, ReconcileError> {
     let space = crate::request::names::app_namespace(municipality, app);
-    for number in 0..status.steps.len() {
-        for namespace in [VAULT_NAMESPACE, &space] {
-            let there = { step::is_there(&ctx.world(), namespace, name, number) };
-            if there {
-                step::clear(ctx, namespace, name, number).await?;
-            }
-        }
+    for namespace in [VAULT_NAMESPACE, &space] {
+        step::clear_all(ctx, namespace, name, 0..status.steps.len()).await?;
     }
     Ok(Next::Rest)
 }
@@ -170,22 +171,20 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
         .map(|(name, target)| (name.clone(), target.status.as_ref().map(|status| status.breaker.clone()).unwrap_or_default()))
         .collect();
     let (mut waiting, mut running) = (Vec::new(), Vec::new());
-    let mut sort = |run: Run, status: Option<&RunStatus>| match status.map(|status| status.phase).unwrap_or_default() {
+    let mut sort = |run: Run, phase: RunPhase| match phase {
         RunPhase::Pending => waiting.push(run),
         RunPhase::Running => running.push(run),
         RunPhase::Succeeded | RunPhase::Failed => {}
     };
     let target_of = |tenant: &str| world.backups.vaults.get(tenant).map(|vault| vault.spec.target.clone()).unwrap_or_default();
     let due = |meta: &ObjectMeta| meta.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
-    let over = |status: Option<&RunStatus>| status.is_some_and(|status| status.phase.is_over());
-    for (id, run) in world.backups.runs.iter().filter(|(_, run)| !over(run.status.as_ref())) {
-        let pending = run.status.as_ref().is_none_or(|status| status.phase == RunPhase::Pending);
+    for (id, run) in world.backups.runs.iter().filter(|(_, run)| !run.phase().is_over()) {
+        let key = AppKey::new(&run.spec.municipality, &run.spec.app);
         // What is half written over is no backup of anything. The set from before a restore is made before it writes.
-        if pending && run.spec.kind != RunKind::BeforeRestore && world.backups.written_over(&run.spec.municipality, &run.spec.app) {
+        if run.phase() == RunPhase::Pending && run.spec.kind != RunKind::BeforeRestore && world.backups.written_over(&key) {
             continue;
         }
-        let space = crate::request::names::app_namespace(&run.spec.municipality, &run.spec.app);
-        let node = world.backups.living(&space).find_map(|(_, pod)| pod.node.clone());
+        let node = world.backups.living(&key.namespace()).find_map(|(_, pod)| pod.node.clone());
         let purpose = match run.spec.kind {
             RunKind::Final => Purpose::Final,
             // A restore or an upgrade waits for it.
@@ -193,13 +192,13 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
             RunKind::Scheduled | RunKind::Manual => Purpose::Backup,
         };
         let tenant = run.spec.tenant_id.clone();
-        sort(Run { id: id.clone(), target: target_of(&tenant), tenant, node, due: due(&run.metadata), purpose }, run.status.as_ref());
+        sort(Run { id: id.clone(), target: target_of(&tenant), tenant, node, due: due(&run.metadata), purpose }, run.phase());
     }
-    for (id, drill) in world.backups.drills.iter().filter(|(_, drill)| !over(drill.status.as_ref())) {
+    for (id, drill) in world.backups.drills.iter().filter(|(_, drill)| !drill.phase().is_over()) {
         let tenant = drill.spec.tenant_id.clone();
         let run =
             Run { id: id.clone(), target: target_of(&tenant), tenant, node: None, due: due(&drill.metadata), purpose: Purpose::Drill };
-        sort(run, drill.status.as_ref());
+        sort(run, drill.phase());
     }
     admission::admit(&waiting, &running, settings.limits, &breakers, now)
 }

@@ -5,7 +5,7 @@ use super::keys::Hand;
 use super::load::{self, Load, database_of};
 use super::step::{self, LOOK, Progress, Step};
 use super::vault::{make_run, meta};
-use super::{Ground, ground, say, say_vault, tidy};
+use super::{Ground, ground, say_vault, tidy, wait, write};
 use crate::apply::ApplyError;
 use crate::backup::coverage::{self, PartPlan, VolumePlan};
 use crate::backup::jobs::{DATA, Mount, User, Volume};
@@ -16,11 +16,14 @@ use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
+use crate::controller::world::backups::Record;
 use crate::policy::AppKey;
-use crate::request::backup::{RestoreRunSpec, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
+use crate::request::RestoreRun;
+use crate::request::backup::{
+    LONGEST_NAME, RestoreRunSpec, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
+};
 use crate::request::names::MANAGER;
 use crate::request::written;
-use crate::request::{BackupRun, RestoreRun};
 use jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use kube::api::PostParams;
@@ -30,26 +33,24 @@ use std::sync::Arc;
 const BACKUP: &str = "backup";
 const PAUSE: &str = "pause";
 const START: &str = "start";
-/// Characters that a restore's name may have: its Jobs are called so with a number behind, in labels of 63.
-const LONGEST: usize = 55;
 /// Before the name of a part: it is put back as it was.
 const BACK: &str = "back:";
 
 /// Asks for the restore that a new app is to be filled by, unless that was done.
 pub async fn ensure_filled(ctx: &Context, key: &AppKey, tenant_id: &str) -> Result<(), ApplyError> {
-    let wanted = {
+    let (wanted, fresh) = {
         let world = ctx.world();
         let Some(from) = world.apps.get(key).and_then(|record| record.object.spec.restore_from.clone()) else { return Ok(()) };
-        let filled =
-            world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.filled.is_some());
-        if filled || world.backups.restoring(key).next().is_some() || world.backups.restores.contains_key(&fill_name(tenant_id)) {
+        if world.backups.filled(tenant_id)
+            || world.backups.restoring(key).next().is_some()
+            || world.backups.restores.contains_key(&fill_name(tenant_id))
+        {
             return Ok(());
         }
         // An app that was removed and is asked for again has data: a set is made of it first.
         let status = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref());
         (from, status.is_none_or(|status| status.sets.is_empty()))
     };
-    let (wanted, fresh) = wanted;
     let spec = RestoreRunSpec {
         municipality: key.municipality.clone(),
         app: key.app.clone(),
@@ -152,9 +153,11 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
         let message = "`fresh` is for the filling of a new app by its own request; leave it out, and a set is made of what is there first";
         return fail(ctx, run, status, Class::Order, message).await;
     }
-    if name.len() > LONGEST {
-        let message =
-            format!("the name has {} characters and Jobs are named after it, so it may have {LONGEST}; take a shorter one", name.len());
+    if name.len() > LONGEST_NAME {
+        let message = format!(
+            "the name has {} characters and Jobs are named after it, so it may have {LONGEST_NAME}; take a shorter one",
+            name.len()
+        );
         return fail(ctx, run, status, Class::Order, &message).await;
     }
     // Two at once would write over each other: one after another, as they were asked for.
@@ -162,8 +165,7 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
         let world = ctx.world();
         let turn = |run: &RestoreRun| (run.metadata.creation_timestamp.as_ref().map(|time| time.0), run.metadata.name.clone());
         let goes = |other: &Arc<RestoreRun>| {
-            let running = other.status.as_ref().is_some_and(|status| status.phase == RunPhase::Running);
-            other.metadata.name != run.metadata.name && (running || turn(other) < turn(run))
+            other.metadata.name != run.metadata.name && (other.phase() == RunPhase::Running || turn(other) < turn(run))
         };
         world.backups.restoring(&own.key).any(goes)
     };
@@ -226,11 +228,7 @@ async fn go_on(
         BACKUP => before(ctx, run, status, own, number).await,
         PAUSE => {
             // A backup that reads while this writes would be a set of neither.
-            let read = {
-                let world = ctx.world();
-                let going = |run: &Arc<BackupRun>| run.status.as_ref().is_some_and(|status| status.phase == RunPhase::Running);
-                world.backups.runs_of(&own.tenant_id).any(going)
-            };
+            let read = { ctx.world().backups.runs_of(&own.tenant_id).any(|run| run.phase() == RunPhase::Running) };
             if read {
                 return wait(ctx, run, status, "waiting until a backup of the app is over").await;
             }
@@ -242,12 +240,8 @@ async fn go_on(
             done(ctx, run, status, own, number, &Report::default()).await
         }
         START => {
-            let name = run.metadata.name.clone().unwrap_or_default();
-            let left = { (0..status.steps.len()).any(|number| step::is_there(&ctx.world(), &space, &name, number)) };
-            if left {
-                for number in 0..status.steps.len() {
-                    step::clear(ctx, &space, &name, number).await?;
-                }
+            let name = run.metadata.name.as_deref().unwrap_or_default();
+            if step::clear_all(ctx, &space, name, 0..status.steps.len()).await? {
                 return Ok(Next::After(std::time::Duration::from_secs(1)));
             }
             finish(ctx, run, status, own, set, number).await
@@ -292,8 +286,8 @@ async fn before(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own
                 there.is_some_and(|there| there.spec.kind != RunKind::BeforeRestore)
             };
             let now = Timestamp::now();
-            let slots = (0..60).map(|minutes| Slot::at(now + SignedDuration::from_mins(minutes)));
-            slots.into_iter().find(|slot| !taken(slot)).unwrap_or_else(|| Slot::at(now))
+            let mut slots = (0..60).map(|minutes| Slot::at(now + SignedDuration::from_mins(minutes)));
+            slots.find(|slot| !taken(slot)).unwrap_or_else(|| Slot::at(now))
         };
         let name = make_run(ctx, own, &slot, RunKind::BeforeRestore).await?;
         status.steps[number].snapshot = Some(name);
@@ -334,14 +328,8 @@ async fn fill(
         return wait(ctx, run, status, "waiting until the app has stopped").await;
     }
     // Nor while the pod of another step may still start and write.
-    let others: Vec<usize> = {
-        let world = ctx.world();
-        (0..status.steps.len()).filter(|other| *other != number && step::is_there(&world, &space, &run_name, *other)).collect()
-    };
-    if !others.is_empty() {
-        for other in others {
-            step::clear(ctx, &space, &run_name, other).await?;
-        }
+    let others = (0..status.steps.len()).filter(|other| *other != number);
+    if step::clear_all(ctx, &space, &run_name, others).await? {
         return Ok(Next::After(std::time::Duration::from_secs(1)));
     }
     let Some(plan) = ({ plan_of(&ctx.world(), own, part) }) else {
@@ -485,21 +473,6 @@ async fn finish(
     }
     write(ctx, run, &status).await?;
     Ok(Next::Rest)
-}
-
-async fn write(ctx: &Context, run: &RestoreRun, status: &RunStatus) -> Result<(), ApplyError> {
-    if run.status.as_ref() == Some(status) {
-        return Ok(());
-    }
-    let written = say(ctx, run, status).await?;
-    crate::controller::intake::change(ctx, |world| world.set_restore(written));
-    Ok(())
-}
-
-async fn wait(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, message: &str) -> Result<Next, ReconcileError> {
-    status.message = message.to_string();
-    write(ctx, run, &status).await?;
-    Ok(Next::After(std::time::Duration::from_secs(5)))
 }
 
 async fn fail(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, class: Class, message: &str) -> Result<Next, ReconcileError> {

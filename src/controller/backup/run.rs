@@ -2,8 +2,8 @@
 
 use super::ground::lacks;
 use super::keys::{self, Hand};
-use super::step::{self, LOOK, Progress, SOON, Step};
-use super::{Ground, ground, say, say_vault, tidy};
+use super::step::{self, LOOK, Progress, Step};
+use super::{Ground, ground, say_vault, tidy, wait, write};
 use crate::apply::ApplyError;
 use crate::backup::coverage::{self, Claim, PartPlan, Plan};
 use crate::backup::jobs::{CONFIGURATION, DATA, DUMP, DatabaseJob, Mount, User, Volume, database};
@@ -40,11 +40,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let Some(ground) = ({ ground(&ctx.world(), &run.spec.tenant_id) }) else {
         let lacks = { lacks(&ctx.world(), &run.spec.tenant_id, run.metadata.creation_timestamp.as_ref(), Timestamp::now()) };
         return match lacks {
-            Ok(message) if status.message == message => Ok(Next::After(SOON)),
-            Ok(message) => {
-                write(ctx, &run, &RunStatus { message, ..status }).await?;
-                Ok(Next::After(SOON))
-            }
+            Ok(message) => wait(ctx, &run, status, &message).await,
             Err(why) => fail(ctx, &run, status, Class::Other, &why).await,
         };
     };
@@ -366,12 +362,6 @@ fn before(world: &World, tenant_id: &str, part: &str) -> Vec<u64> {
     let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| status.sets.as_slice());
     let all: Vec<u64> = sets.unwrap_or_default().iter().filter_map(|set| set.parts.get(part).copied()).collect();
     all[all.len().saturating_sub(7)..].to_vec()
-}
-
-async fn write(ctx: &Context, run: &BackupRun, status: &RunStatus) -> Result<(), ApplyError> {
-    let written = say(ctx, run, status).await?;
-    crate::controller::intake::change(ctx, |world| world.set_run(written));
-    Ok(())
 }
 
 /// The run is over and made no set; the vault says why.

@@ -167,6 +167,18 @@ pub async fn clear(ctx: &Context, namespace: &str, run: &str, number: usize) -> 
     Ok(())
 }
 
+/// Deletes the Jobs of steps that are still there; whether there were any, or pods of theirs.
+pub async fn clear_all(ctx: &Context, namespace: &str, run: &str, numbers: impl Iterator<Item = usize>) -> Result<bool, ApplyError> {
+    let left: Vec<usize> = {
+        let world = ctx.world();
+        numbers.filter(|number| is_there(&world, namespace, run, *number)).collect()
+    };
+    for number in &left {
+        clear(ctx, namespace, run, *number).await?;
+    }
+    Ok(!left.is_empty())
+}
+
 /// Whether a Job or a pod of a step is still there.
 #[must_use]
 pub fn is_there(world: &World, namespace: &str, run: &str, number: usize) -> bool {

@@ -11,11 +11,12 @@ use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::unclaimed::pause_until;
 use crate::controller::world::World;
+use crate::controller::world::backups::Record;
 use crate::controller::{Context, intake};
 use crate::desired::Owner;
 use crate::policy::AppKey;
 use crate::request::backup::{
-    BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Level, RestoreDrillSpec, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE, VaultPhase,
+    BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Level, RestoreDrillSpec, RunKind, RunPhase, VAULT_NAMESPACE, VaultPhase,
 };
 use crate::request::names::MANAGER;
 use crate::request::written;
@@ -108,12 +109,11 @@ async fn clear_records(ctx: &Context, tenant_id: &str, now: Timestamp) -> Result
     let old = |time: Option<&Time>, days: i64| time.is_some_and(|time| now.duration_since(time.0) > SignedDuration::from_hours(24 * days));
     let (runs, drills) = {
         let world = ctx.world();
-        let over = |status: Option<&RunStatus>| status.is_some_and(|status| status.phase.is_over());
-        let runs: Vec<_> = world.backups.runs_of(tenant_id).filter(|run| over(run.status.as_ref())).cloned().collect();
+        let runs: Vec<_> = world.backups.runs_of(tenant_id).filter(|run| run.phase().is_over()).cloned().collect();
         // The newest are kept whatever their age: they say when the last run was made.
         let many = runs.len().saturating_sub(KEPT_RUNS);
         let runs = runs.into_iter().take(many).filter(|run| old(run.metadata.creation_timestamp.as_ref(), 14));
-        let drills = world.backups.drills_of(tenant_id).filter(|drill| drill.spec.level < Level::Restore && over(drill.status.as_ref()));
+        let drills = world.backups.drills_of(tenant_id).filter(|drill| drill.spec.level < Level::Restore && drill.phase().is_over());
         let newest = world.backups.drills_of(tenant_id).last().and_then(|drill| drill.metadata.name.clone());
         let drills = drills.filter(|drill| drill.metadata.name != newest && old(drill.metadata.creation_timestamp.as_ref(), 7)).cloned();
         (runs.filter_map(|run| run.metadata.name.clone()).collect::<Vec<_>>(), drills.collect::<Vec<_>>())
@@ -157,7 +157,7 @@ fn due(world: &World, ground: &Ground, status: &BackupVaultStatus, now: Timestam
     let record = world.apps.get(&ground.key);
     let retiring = world.index.namespace(&ground.key.namespace()).is_some_and(|n| n.marks.as_ref().is_some_and(|m| m.retire.is_some()));
     let runs: Vec<_> = world.backups.runs_of(&ground.tenant_id).collect();
-    let busy = runs.iter().any(|run| run.status.as_ref().is_none_or(|status| !status.phase.is_over()));
+    let busy = runs.iter().any(|run| !run.phase().is_over());
     let mut due = Due::default();
     let zone = zone();
     let request = record.map(|record| &record.object.spec.backup);
@@ -209,7 +209,7 @@ fn due(world: &World, ground: &Ground, status: &BackupVaultStatus, now: Timestam
 /// Which drill is due: that of the class, or reading the next part of the repository.
 fn drills(world: &World, ground: &Ground, status: &BackupVaultStatus, newest: &str, now: Timestamp, due: &mut Due) {
     let drills: Vec<_> = world.backups.drills_of(&ground.tenant_id).collect();
-    if drills.iter().any(|drill| drill.status.as_ref().is_none_or(|status| !status.phase.is_over())) {
+    if drills.iter().any(|drill| !drill.phase().is_over()) {
         return;
     }
     let began = |level: Level| {
@@ -346,10 +346,7 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
         let world = ctx.world();
         let waits = world.apps.iter().find(|(key, record)| {
             let from = record.object.spec.restore_from.as_ref().is_some_and(|from| from.app == ground.key.app);
-            let filled = || {
-                let vault = world.tenant_of(key).and_then(|tenant| world.backups.vaults.get(&tenant));
-                vault.and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.filled.is_some())
-            };
+            let filled = || world.tenant_of(key).is_some_and(|tenant_id| world.backups.filled(&tenant_id));
             key.municipality == ground.key.municipality && from && !filled()
         });
         let waits = waits.map(|(key, _)| key.to_string());
@@ -403,6 +400,9 @@ fn final_run<'a>(world: &'a World, tenant_id: &str, since: Timestamp) -> Option<
     world.backups.runs_of(tenant_id).filter(|run| run.spec.kind == RunKind::Final && created(run).is_some_and(|time| time >= since)).last()
 }
 
+/// How long after a last backup or its drill failed another is tried.
+pub const AGAIN: SignedDuration = SignedDuration::from_mins(15);
+
 /// How the newest last backup of a tenant stands.
 #[must_use]
 pub fn final_set(world: &World, tenant_id: &str, since: Timestamp) -> FinalSet {
@@ -415,13 +415,18 @@ pub fn final_set(world: &World, tenant_id: &str, since: Timestamp) -> FinalSet {
             let missing: Vec<&str> = coverage.iter().filter(|one| one.state == State::Uncovered).map(|one| one.name.as_str()).collect();
             if !missing.is_empty() {
                 // What nobody backed up would be gone for ever.
-                return FinalSet::Lacks(ended, format!("the last backup does not hold {}", missing.join(", ")));
+                let message = format!("the last backup does not hold {}", missing.join(", "));
+                // Each try makes a set, which is kept: once a day is enough to see that somebody has mended it.
+                return FinalSet::Failed { ended, message, again: SignedDuration::from_hours(24) };
             }
             let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| &status.sets);
             let verified = sets.and_then(|sets| sets.iter().find(|set| set.name == name)).is_some_and(|set| set.verified);
             if verified { FinalSet::Verified } else { FinalSet::Made(name) }
         }
-        Some(RunPhase::Failed) => FinalSet::Failed(ended, run.status.as_ref().map(|status| status.message.clone()).unwrap_or_default()),
+        Some(RunPhase::Failed) => {
+            let message = run.status.as_ref().map(|status| status.message.clone()).unwrap_or_default();
+            FinalSet::Failed { ended, message, again: AGAIN }
+        }
         _ => FinalSet::Going,
     }
 }
@@ -433,10 +438,15 @@ pub enum FinalSet {
     None,
     /// It goes on.
     Going,
-    /// It failed, when and why.
-    Failed(Option<Timestamp>, String),
-    /// It was made and does not hold everything; when, and what it lacks.
-    Lacks(Option<Timestamp>, String),
+    /// It failed, or does not hold everything.
+    Failed {
+        /// When.
+        ended: Option<Timestamp>,
+        /// Why, or what it lacks.
+        message: String,
+        /// How long after it another is tried.
+        again: SignedDuration,
+    },
     /// It is made, and not verified yet.
     Made(String),
     /// It is made and verified.

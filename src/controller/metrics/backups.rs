@@ -5,6 +5,7 @@ use crate::backup::retention::{Committed, Rules};
 use crate::backup::work::Class;
 use crate::controller::backup::{drill, ground};
 use crate::controller::world::World;
+use crate::controller::world::backups::Record;
 use crate::request::backup::{BackupVaultStatus, RunKind, RunPhase, SetRecord, VaultPhase};
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -121,7 +122,7 @@ impl Backups {
             let open = target.status.as_ref().is_some_and(|status| !status.breaker.admits());
             self.breaker.get_or_create(&TargetLabel { target: name.clone() }).set(i64::from(open));
             let waits = |run: &&std::sync::Arc<crate::request::BackupRun>| {
-                let pending = run.status.as_ref().is_none_or(|status| status.phase == RunPhase::Pending);
+                let pending = run.phase() == RunPhase::Pending;
                 pending && world.backups.vaults.get(&run.spec.tenant_id).is_some_and(|vault| vault.spec.target == *name)
             };
             let parked = if open { world.backups.runs.values().filter(waits).count() } else { 0 };

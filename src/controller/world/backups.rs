@@ -7,8 +7,14 @@ use crate::policy::AppKey;
 use crate::request::backup::{BackupRun, BackupTarget, BackupVault, RestoreDrill, RestoreRun, RunPhase, RunStatus};
 use crate::request::names::{RUN, app_namespace};
 use jiff::Timestamp;
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
+use kube::Resource;
+use kube::core::object::HasStatus;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Debug;
 use std::sync::Arc;
 
 /// A kind of piece of work.
@@ -20,6 +26,37 @@ pub enum Piece {
     Restore,
     /// A drill.
     Drill,
+}
+
+/// The record of a piece of work.
+pub trait Record:
+    Resource<DynamicType = (), Scope = NamespaceResourceScope> + HasStatus<Status = RunStatus> + Clone + Debug + Serialize + DeserializeOwned
+{
+    /// Enters it as a watch or a write returned it.
+    fn enter(self, world: &mut World);
+
+    /// How it stands; what nobody has looked at yet waits.
+    fn phase(&self) -> RunPhase {
+        self.status().map(|status| status.phase).unwrap_or_default()
+    }
+}
+
+impl Record for BackupRun {
+    fn enter(self, world: &mut World) {
+        world.set_run(self);
+    }
+}
+
+impl Record for RestoreRun {
+    fn enter(self, world: &mut World) {
+        world.set_restore(self);
+    }
+}
+
+impl Record for RestoreDrill {
+    fn enter(self, world: &mut World) {
+        world.set_drill(self);
+    }
 }
 
 /// Everything about backups.
@@ -130,18 +167,27 @@ impl Backups {
 
     /// The restores into an app that are not over.
     pub fn restoring<'a>(&'a self, key: &'a AppKey) -> impl Iterator<Item = &'a Arc<RestoreRun>> {
-        self.restores.values().filter(|run| {
-            let over = run.status.as_ref().is_some_and(|status| status.phase.is_over());
-            !over && run.spec.municipality == key.municipality && run.spec.app == key.app
-        })
+        let into = |run: &&Arc<RestoreRun>| run.spec.municipality == key.municipality && run.spec.app == key.app;
+        self.restores.values().filter(|run| !run.phase().is_over()).filter(into)
+    }
+
+    /// Whether a restore into an app has begun and is not over.
+    #[must_use]
+    pub fn written_over(&self, key: &AppKey) -> bool {
+        self.restoring(key).any(|run| run.phase() == RunPhase::Running)
+    }
+
+    /// Whether a tenant was filled before its first start, as its request asked for.
+    #[must_use]
+    pub fn filled(&self, tenant_id: &str) -> bool {
+        self.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.filled.is_some())
     }
 
     /// Whether something that is not over reads a set.
     #[must_use]
     pub fn in_use(&self, set: &str) -> bool {
-        let going = |status: Option<&RunStatus>| status.is_none_or(|status| !status.phase.is_over());
-        let drilled = self.drills.values().any(|drill| going(drill.status.as_ref()) && drill.spec.set == set);
-        let restored = self.restores.values().filter(|run| going(run.status.as_ref())).any(|run| {
+        let drilled = self.drills.values().any(|drill| !drill.phase().is_over() && drill.spec.set == set);
+        let restored = self.restores.values().filter(|run| !run.phase().is_over()).any(|run| {
             // A step's snapshot is, of the first step, the set that was made before.
             let status = run.status.as_ref();
             let known = status.is_some_and(|status| {
@@ -150,15 +196,6 @@ impl Backups {
             known || run.spec.set.as_deref() == Some(set)
         });
         drilled || restored
-    }
-
-    /// Whether a restore into an app has begun and is not over.
-    #[must_use]
-    pub fn written_over(&self, municipality: &str, app: &str) -> bool {
-        self.restores.values().any(|run| {
-            let begun = run.status.as_ref().is_some_and(|status| status.phase == RunPhase::Running);
-            begun && run.spec.municipality == municipality && run.spec.app == app
-        })
     }
 
     /// Whether a pod that writes an app's data has not ended, also one whose restore was deleted: in the namespace of an app
@@ -182,9 +219,8 @@ impl Backups {
 }
 
 /// Whether a piece of work went on and does not any more, so that another may have its place.
-fn frees(before: Option<&RunStatus>, now: Option<&RunStatus>) -> bool {
-    let goes = |status: Option<&RunStatus>| status.is_some_and(|status| status.phase == RunPhase::Running);
-    goes(before) && !goes(now)
+fn frees<K: Record>(before: Option<&Arc<K>>, now: &K) -> bool {
+    before.is_some_and(|before| before.phase() == RunPhase::Running) && now.phase() != RunPhase::Running
 }
 
 impl World {
@@ -244,7 +280,7 @@ impl World {
             return;
         }
         let tenant = object.spec.tenant_id.clone();
-        let freed = frees(self.backups.runs.get(&name).and_then(|known| known.status.as_ref()), object.status.as_ref());
+        let freed = frees(self.backups.runs.get(&name), &object);
         self.backups.runs.insert(name.clone(), Arc::new(object));
         self.work_changed(Piece::Backup, &name, Some(tenant), freed);
     }
@@ -256,7 +292,7 @@ impl World {
             return;
         }
         let key = AppKey::new(&object.spec.municipality, &object.spec.app);
-        let freed = frees(self.backups.restores.get(&name).and_then(|known| known.status.as_ref()), object.status.as_ref());
+        let freed = frees(self.backups.restores.get(&name), &object);
         self.backups.restores.insert(name.clone(), Arc::new(object));
         self.work_changed(Piece::Restore, &name, None, freed);
         // It pauses the app, and lets it go on.
@@ -270,7 +306,7 @@ impl World {
             return;
         }
         let tenant = object.spec.tenant_id.clone();
-        let freed = frees(self.backups.drills.get(&name).and_then(|known| known.status.as_ref()), object.status.as_ref());
+        let freed = frees(self.backups.drills.get(&name), &object);
         self.backups.drills.insert(name.clone(), Arc::new(object));
         self.work_changed(Piece::Drill, &name, Some(tenant), freed);
     }
@@ -359,10 +395,11 @@ impl World {
                 let waits =
                     key.iter().flat_map(|key| self.backups.restoring(key)).filter_map(|run| run.metadata.name.clone()).collect::<Vec<_>>();
                 self.to_do.extend(waits.into_iter().map(|name| Key::Work(Piece::Restore, name)));
-                let finals = self.backups.runs.iter().filter(|(_, run)| {
-                    app_namespace(&run.spec.municipality, &run.spec.app) == namespace
-                        && run.status.as_ref().is_none_or(|status| !status.phase.is_over())
-                });
+                let finals = self
+                    .backups
+                    .runs
+                    .iter()
+                    .filter(|(_, run)| app_namespace(&run.spec.municipality, &run.spec.app) == namespace && !run.phase().is_over());
                 let finals: Vec<_> = finals.map(|(name, _)| Key::Work(Piece::Backup, name.clone())).collect();
                 self.to_do.extend(finals);
             }
@@ -405,12 +442,12 @@ impl World {
     #[must_use]
     pub fn held_for_restore(&self, key: &AppKey) -> bool {
         let fills = self.apps.get(key).is_some_and(|record| record.object.spec.restore_from.is_some());
-        let vault = self.tenant_of(key).and_then(|tenant_id| self.backups.vaults.get(&tenant_id)?.status.as_ref());
+        let tenant_id = self.tenant_of(key);
         // A new app never starts before it is filled, whatever became of the restore.
-        if fills && vault.is_none_or(|status| status.filled.is_none()) {
+        if fills && !tenant_id.as_deref().is_some_and(|tenant_id| self.backups.filled(tenant_id)) {
             return true;
         }
-        if self.backups.fills(&key.namespace(), self.tenant_of(key).as_deref()) {
+        if self.backups.fills(&key.namespace(), tenant_id.as_deref()) {
             return true;
         }
         self.backups.restoring(key).any(|run| {
