@@ -49,19 +49,48 @@ pub enum Purpose {
     Final,
     /// A restore.
     Restore,
+    /// A set that a restore or an upgrade waits for.
+    Before,
     /// A regular backup.
     Backup,
-    /// A drill, a check or a prune.
+    /// A drill.
     Drill,
+    /// Checking, forgetting and pruning.
+    Upkeep,
+}
+
+/// What a run does to the repository of its tenant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// It reads.
+    Reads,
+    /// It adds a set; two at once would each be of half of what the app wrote.
+    Adds,
+    /// It changes what is there, and restic lets nobody else in meanwhile.
+    Changes,
+}
+
+impl Use {
+    const fn bears(self, other: Self) -> bool {
+        matches!((self, other), (Self::Reads, Self::Reads | Self::Adds) | (Self::Adds, Self::Reads))
+    }
 }
 
 impl Purpose {
     /// By how much others that became due later go before it.
     const fn stands_back(self) -> SignedDuration {
         match self {
-            Self::Final | Self::Restore => SignedDuration::ZERO,
+            Self::Final | Self::Restore | Self::Before => SignedDuration::ZERO,
             Self::Backup => SignedDuration::from_hours(12),
-            Self::Drill => SignedDuration::from_hours(36),
+            Self::Drill | Self::Upkeep => SignedDuration::from_hours(36),
+        }
+    }
+
+    const fn uses(self) -> Use {
+        match self {
+            Self::Restore | Self::Drill => Use::Reads,
+            Self::Final | Self::Before | Self::Backup => Use::Adds,
+            Self::Upkeep => Use::Changes,
         }
     }
 }
@@ -71,7 +100,7 @@ impl Purpose {
 pub struct Run {
     /// The run.
     pub id: String,
-    /// Whose repository it works on; two runs of one tenant would lock each other out.
+    /// Whose repository it works on: some runs of one tenant would lock each other out.
     pub tenant: String,
     /// The target.
     pub target: String,
@@ -89,7 +118,7 @@ struct Taken<'a> {
     all: u32,
     targets: BTreeMap<&'a str, u32>,
     nodes: BTreeMap<&'a str, u32>,
-    tenants: BTreeSet<&'a str>,
+    tenants: BTreeMap<&'a str, Vec<Use>>,
 }
 
 impl<'a> Taken<'a> {
@@ -99,7 +128,7 @@ impl<'a> Taken<'a> {
         if let Some(node) = &run.node {
             *self.nodes.entry(node).or_default() += 1;
         }
-        self.tenants.insert(&run.tenant);
+        self.tenants.entry(&run.tenant).or_default().push(run.purpose.uses());
     }
 
     fn has_room(&self, run: &Run, limits: Limits) -> bool {
@@ -107,7 +136,7 @@ impl<'a> Taken<'a> {
         self.all < limits.cluster
             && below(&self.targets, &run.target, limits.per_target)
             && run.node.as_ref().is_none_or(|node| below(&self.nodes, node, limits.per_node))
-            && !self.tenants.contains(run.tenant.as_str())
+            && self.tenants.get(run.tenant.as_str()).is_none_or(|others| others.iter().all(|other| run.purpose.uses().bears(*other)))
     }
 }
 

@@ -235,6 +235,12 @@ pub fn expected(objects: &[(Kind, Value)]) -> Vec<String> {
     claims_of(objects)
 }
 
+/// What a `StatefulSet` makes a claim from, if it is one that it makes for its pods.
+#[must_use]
+pub fn template_of_claim<'a>(objects: &'a [(Kind, Value)], claim: &str) -> Option<&'a Value> {
+    objects::template_of_claim(objects, claim)
+}
+
 /// What becomes of a claim; with the database that it belongs to, and why that cannot be dumped.
 fn state(claim: &Claim, app: App<'_>, known: bool, owner: Option<(&Database, Option<&String>)>) -> (State, String) {
     let named = |list: &[Exclusion]| list.iter().find(|one| one.volume == claim.name).map(|one| one.reason.clone());

@@ -276,10 +276,37 @@ pub struct DatabaseJob<'a> {
     pub environment: &'a [(&'a str, &'a str)],
     /// Name of the volume that takes the place of its files; none to leave them out.
     pub files: Option<&'a str>,
-    /// Generated secrets of the app with their keys.
+    /// Generated secrets and `ConfigMap`s of the app with their keys.
     pub secrets: &'a [(String, Vec<String>)],
-    /// Where the app itself is not, its secrets are keys of this Secret, as `name.key`.
+    /// Where the app itself is not, its secrets are keys of this Secret, as `name.key`, and so are its settings, as
+    /// [`setting`] names them.
     pub secrets_of: Option<&'a str>,
+}
+
+/// The key of an entry of one of the app's `ConfigMap`s in a Job's Secret.
+#[must_use]
+pub fn setting(config_map: &str, key: &str) -> String {
+    format!("configmap.{config_map}.{key}")
+}
+
+/// A volume with a Secret's or `ConfigMap`'s entries, out of the Job's own Secret.
+fn from_the_jobs_own(volume: &mut Value, job: &str, secrets: &[(String, Vec<String>)]) {
+    let name = |pointer: &str| volume.pointer(pointer).and_then(Value::as_str).map(ToString::to_string);
+    let (source, of, called): (&str, String, fn(&str, &str) -> String) = match (name("/secret/secretName"), name("/configMap/name")) {
+        (Some(secret), _) => ("secret", secret, |name, key| format!("{name}.{key}")),
+        (None, Some(settings)) => ("configMap", settings, setting),
+        (None, None) => return,
+    };
+    let old = volume[source].take();
+    let text = |item: &Value, field: &str| item.get(field).and_then(Value::as_str).unwrap_or_default().to_string();
+    let chosen =
+        old.get("items").and_then(Value::as_array).map(|items| items.iter().map(|item| (text(item, "key"), text(item, "path"))).collect());
+    let all = || secrets.iter().find(|(name, _)| *name == of).map(|(_, keys)| keys.iter().map(|key| (key.clone(), key.clone())).collect());
+    let items: Vec<(String, String)> = chosen.or_else(all).unwrap_or_default();
+    let items: Vec<Value> = items.into_iter().map(|(key, path)| json!({"key": called(&of, &key), "path": path})).collect();
+    // A database may refuse a file that others could read, and a script has to stay one.
+    let mode = old.get("defaultMode").cloned().unwrap_or_else(|| json!(if source == "secret" { 0o440 } else { 0o444 }));
+    *volume = json!({"name": volume["name"], "secret": {"secretName": job, "items": items, "defaultMode": mode}});
 }
 
 /// A copy of a database's own container that dumps it, or loads a dump, and the volumes that it needs.
@@ -318,10 +345,8 @@ pub fn database(wanted: &DatabaseJob<'_>) -> (Value, Vec<Value>) {
             if !extra.iter().any(|known| known["name"] == own) {
                 let mut volume = volume.clone();
                 volume["name"] = own.into();
-                if let (Some(job), Some(secret)) = (wanted.secrets_of, volume.pointer("/secret/secretName").and_then(Value::as_str)) {
-                    let keys = wanted.secrets.iter().find(|(name, _)| name == secret).map(|(_, keys)| keys.as_slice()).unwrap_or_default();
-                    let items: Vec<Value> = keys.iter().map(|key| json!({"key": format!("{secret}.{key}"), "path": key})).collect();
-                    volume["secret"] = json!({"secretName": job, "items": items, "defaultMode": 0o440});
+                if let Some(job) = wanted.secrets_of {
+                    from_the_jobs_own(&mut volume, job, wanted.secrets);
                 }
                 extra.push(volume);
             }
@@ -330,9 +355,17 @@ pub fn database(wanted: &DatabaseJob<'_>) -> (Value, Vec<Value>) {
     }
     let mut env: Vec<Value> = container.get("env").and_then(Value::as_array).cloned().unwrap_or_default();
     if let Some(job) = wanted.secrets_of {
-        for reference in env.iter_mut().filter_map(|variable| variable.pointer_mut("/valueFrom/secretKeyRef")) {
-            let key = format!("{}.{}", reference["name"].as_str().unwrap_or_default(), reference["key"].as_str().unwrap_or_default());
-            *reference = json!({"name": job, "key": key});
+        for from in env.iter_mut().filter_map(|variable| variable.get_mut("valueFrom")) {
+            let key = |of: &Value, called: fn(&str, &str) -> String| {
+                called(of["name"].as_str().unwrap_or_default(), of["key"].as_str().unwrap_or_default())
+            };
+            let key = match (from.get("secretKeyRef"), from.get("configMapKeyRef")) {
+                (Some(secret), _) => key(secret, |name, key| format!("{name}.{key}")),
+                (None, Some(settings)) => key(settings, setting),
+                // A field of the pod itself.
+                (None, None) => continue,
+            };
+            *from = json!({"secretKeyRef": {"name": job, "key": key}});
         }
     }
     env.extend(environment.iter().map(|(name, value)| json!({"name": name, "value": value})));
@@ -353,4 +386,64 @@ pub fn database(wanted: &DatabaseJob<'_>) -> (Value, Vec<Value>) {
         }
     }
     (copy, extra)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_elsewhere_has_the_apps_secrets_and_settings_out_of_the_jobs_own_secret() {
+        let pod = json!({"volumes": [
+            {"name": "settings", "configMap": {"name": "postgres", "defaultMode": 0o555}},
+            {"name": "one", "configMap": {"name": "postgres", "items": [{"key": "hba.conf", "path": "pg_hba.conf"}]}},
+            {"name": "password", "secret": {"secretName": "db"}},
+            {"name": "run", "emptyDir": {}},
+            {"name": "files", "persistentVolumeClaim": {"claimName": "files"}},
+        ]});
+        let mounts: Vec<Value> =
+            ["settings", "one", "password", "run", "files"].map(|name| json!({"name": name, "mountPath": name})).into();
+        let container = json!({"image": "i", "volumeMounts": mounts, "env": [
+            {"name": "A", "valueFrom": {"configMapKeyRef": {"name": "postgres", "key": "hba.conf"}}},
+            {"name": "B", "valueFrom": {"secretKeyRef": {"name": "db", "key": "password"}}},
+            {"name": "C", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        ]});
+        let keys = [
+            ("postgres".to_string(), vec!["hba.conf".to_string(), "start.sh".to_string()]),
+            ("db".to_string(), vec!["password".to_string()]),
+        ];
+        let made = |secrets_of| {
+            let job = DatabaseJob {
+                pod: &pod,
+                container: &container,
+                name: "load",
+                argument: "load",
+                environment: &[],
+                files: Some("scratch"),
+                secrets: &keys,
+                secrets_of,
+            };
+            database(&job)
+        };
+        let (copy, volumes) = made(Some("job-0"));
+        let volume = |name: &str| volumes.iter().find(|volume| volume["name"] == name).cloned().unwrap_or_default();
+        let items = |name: &str| volume(name)["secret"]["items"].clone();
+        assert_eq!(volume("db-settings")["secret"]["secretName"], "job-0");
+        assert_eq!(volume("db-settings")["secret"]["defaultMode"], 0o555, "a script stays one");
+        assert_eq!(
+            items("db-settings"),
+            json!([{"key": "configmap.postgres.hba.conf", "path": "hba.conf"}, {"key": "configmap.postgres.start.sh", "path": "start.sh"}])
+        );
+        assert_eq!(items("db-one"), json!([{"key": "configmap.postgres.hba.conf", "path": "pg_hba.conf"}]));
+        assert_eq!(items("db-password"), json!([{"key": "db.password", "path": "password"}]));
+        assert_eq!(volume("db-run"), json!({"name": "db-run", "emptyDir": {}}));
+        let env = |number: usize| copy["env"][number]["valueFrom"].clone();
+        assert_eq!(env(0), json!({"secretKeyRef": {"name": "job-0", "key": "configmap.postgres.hba.conf"}}));
+        assert_eq!(env(1), json!({"secretKeyRef": {"name": "job-0", "key": "db.password"}}));
+        assert_eq!(env(2), json!({"fieldRef": {"fieldPath": "metadata.name"}}));
+        // Where the app is, everything is as its own pod has it.
+        let (copy, volumes) = made(None);
+        assert_eq!(copy["env"][0], container["env"][0]);
+        assert!(volumes.iter().any(|volume| volume["configMap"]["name"] == "postgres"), "{volumes:?}");
+    }
 }

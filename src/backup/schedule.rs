@@ -155,8 +155,9 @@ pub fn next_due(tenant_id: &str, rhythm: Rhythm<'_>, history: &History, now: Tim
         if at <= now { Next::Now(Slot::at(at)) } else { Next::Then(Slot::at(at)) }
     };
     if let Some(Failure { class, ended, in_a_row }) = failure {
+        let changed = history.changed_since.filter(|changed| *changed > ended);
         if class.is_final() {
-            return history.changed_since.filter(|changed| *changed > ended).map_or(Next::Stopped(class), due);
+            return changed.map_or(Next::Stopped(class), due);
         }
         let wait = usize::try_from(in_a_row.saturating_sub(1)).ok().and_then(|row| RETRIES.get(row));
         let retry = wait.and_then(|wait| ended.checked_add(SignedDuration::from_mins(*wait)).ok());
@@ -167,7 +168,7 @@ pub fn next_due(tenant_id: &str, rhythm: Rhythm<'_>, history: &History, now: Tim
             // A target that comes and goes is no reason to hurry.
             return history.target_good.filter(|good| *good > ended).map_or(Next::AwaitsTarget, |good| due(again.max(good)));
         }
-        return due(again);
+        return due(changed.map_or(again, |changed| again.min(changed)));
     }
     let baseline = done.max(history.created).unwrap_or(now);
     let regular = if last > baseline { last } else { next };

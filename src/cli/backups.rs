@@ -48,6 +48,7 @@ enum Output {
 #[command(after_help = "Examples:
   kopnams restore kuldigas-novads/majaslapa --before 2026-01-31T12:00:00Z
   kopnams restore kuldigas-novads/majaslapa --set 0c1f…-b202601312215 --from vecalapa
+  kopnams restore kuldigas-novads/majaslapa --set 0c1f…-b202601312215 --without-set-before 'the database does not start'
 
 Exit codes: 0 restored, 1 it failed and what was there before was put back, 2 wrong usage, or the cluster could not be read.")]
 pub struct Restore {
@@ -63,6 +64,9 @@ pub struct Restore {
     /// Another app of the same municipality whose set it is.
     #[arg(long, value_name = "APP")]
     from: Option<String>,
+    /// Go on where no set can be made of what is there now because it is broken, for this reason. Then nothing can be put back.
+    #[arg(long, value_name = "REASON")]
+    without_set_before: Option<String>,
     /// Return at once instead of waiting until it is done.
     #[arg(long)]
     no_wait: bool,
@@ -275,6 +279,7 @@ impl Restore {
                 set: self.set.clone(),
                 before: self.before.map(|time| time.to_string()),
                 fresh: false,
+                without_set_before: self.without_set_before.clone(),
             };
             let run = RestoreRun { metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() }, spec, status: None };
             api.create(&PostParams::default(), &run).await.context("the restore could not be asked for")?;

@@ -38,6 +38,9 @@ pub const RUN: &str = "kopnams.lv/run";
 pub const ALLOW_DELETE: &str = "kopnams.lv/allow-delete";
 /// Annotation on the `Platform`: removals asked for up to this time (RFC 3339) may go ahead.
 pub const ACKNOWLEDGE_REMOVALS: &str = "kopnams.lv/acknowledge-removals";
+/// Annotation on a `BackupVault`: what was backed up before this time (RFC 3339) no longer says how large a part has to be, and
+/// within two days of it a part may be empty.
+pub const ACKNOWLEDGE_SHRUNK: &str = "kopnams.lv/acknowledge-shrunk";
 /// Annotation on a `BackupVault`: within two days of this time (RFC 3339) retention may let more sets go than it does by itself.
 pub const ACKNOWLEDGE_RETENTION: &str = "kopnams.lv/acknowledge-retention";
 /// Annotation on a `HostedSystem`: the revision that apps with data may get although it migrates or is older than what they have.

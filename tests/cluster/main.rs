@@ -8,6 +8,7 @@
 mod admission;
 mod audit;
 mod backups;
+mod broken;
 mod deeds;
 mod drift;
 mod examples;

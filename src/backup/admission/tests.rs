@@ -101,11 +101,20 @@ fn nobody_starves() {
 }
 
 #[test]
-fn two_runs_of_one_tenant_do_not_meet() {
+fn who_only_reads_a_repository_is_let_in_by_all_but_who_changes_it() {
     let of_one = |id, purpose| Run { tenant: "cesis".into(), ..run(id, purpose, BEGIN) };
-    let waiting = [of_one("backup", Purpose::Backup), of_one("restore", Purpose::Restore)];
-    assert_eq!(admitted(&waiting, &[], LIMITS), ["restore"]);
-    assert_eq!(admitted(&waiting[..1], &waiting[1..], LIMITS), Vec::<String>::new());
+    let all = [Purpose::Final, Purpose::Restore, Purpose::Before, Purpose::Backup, Purpose::Drill, Purpose::Upkeep];
+    let reads = |purpose| matches!(purpose, Purpose::Restore | Purpose::Drill);
+    for inside in all {
+        for waits in all {
+            let may = (reads(inside) || reads(waits)) && inside != Purpose::Upkeep && waits != Purpose::Upkeep;
+            let let_in = !admitted(&[of_one("waits", waits)], &[of_one("inside", inside)], LIMITS).is_empty();
+            assert_eq!(let_in, may, "{waits:?} while {inside:?}");
+        }
+    }
+    // Those that wait together do not come in together either.
+    let waiting = [of_one("backup", Purpose::Backup), of_one("upkeep", Purpose::Upkeep), of_one("restore", Purpose::Restore)];
+    assert_eq!(admitted(&waiting, &[], LIMITS), ["restore", "backup"]);
 }
 
 #[test]

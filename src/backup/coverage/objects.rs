@@ -40,6 +40,14 @@ pub(super) fn claims_of(objects: &[(Kind, Value)]) -> Vec<String> {
     own.chain(made).collect()
 }
 
+/// What a `StatefulSet` makes a claim from, if it is one that it makes for its pods.
+pub(super) fn template_of_claim<'a>(objects: &'a [(Kind, Value)], claim: &str) -> Option<&'a Value> {
+    Consumer::all(objects).into_iter().find_map(|consumer| {
+        let number = consumer.templates.iter().position(|prefix| claim.strip_prefix(prefix.as_str()).is_some_and(is_ordinal))?;
+        consumer.object.pointer(&format!("/spec/volumeClaimTemplates/{number}"))
+    })
+}
+
 /// A workload, as far as it mounts claims.
 pub(super) struct Consumer<'a> {
     pub(super) kind: Kind,

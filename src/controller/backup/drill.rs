@@ -5,7 +5,7 @@
 
 use super::ground::lacks;
 use super::keys::{self, Hand};
-use super::load::{self, Load, database_of};
+use super::load::{self, Load, Pattern, database_of};
 use super::step::{self, LOOK, Progress, Step};
 use super::{Ground, ground, say_vault, tidy, wait, write};
 use crate::apply::ApplyError;
@@ -108,7 +108,6 @@ async fn go_on(
         return fail(ctx, drill, status, Class::Other, "the drill has no steps").await;
     };
     let step_name = status.steps[number].name.clone();
-    let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
     let order = |task| ground.order(&name, task);
     let base = ground.step(&name, number, VAULT_NAMESPACE, Hand::Maintainer);
     let room = || match ground.grant.as_ref().filter(|_| set.bytes > SMALL) {
@@ -131,7 +130,8 @@ async fn go_on(
         let goes = { chosen(&ctx.world(), ground, &status) };
         let sunday = Timestamp::now().to_zoned(super::vault::zone()).weekday() == PRUNED_ON;
         let snapshots: Vec<String> = goes.iter().flat_map(|set| set.snapshots.iter().cloned().chain([set.manifest.clone()])).collect();
-        if snapshots.is_empty() && !sunday {
+        // One that was begun on Sunday may end on Monday.
+        if snapshots.is_empty() && !sunday && !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, &name, number) } {
             return ended(ctx, drill, status, ground, set, number, &Report::default()).await;
         }
         Step { orders: vec![(None, order(Task::Forget { snapshots, prune: sunday }))], ..base }
@@ -143,18 +143,18 @@ async fn go_on(
         Step { orders: vec![(None, order(task))], mounts: vec![Mount { path: DATA.into(), volume: room() }], ..base }
     } else {
         let database_name = step_name.trim_start_matches(LOAD).to_string();
-        let Some((plan, secrets)) = ({ database_of(&ctx.world(), ground, &database_name) }) else {
+        let Some(Pattern { plan, secrets, settings }) = ({ database_of(&ctx.world(), ground, &database_name) }) else {
             let why = format!("the app has no database `{database_name}` any more, so nobody knows how its dump is loaded");
             return fail(ctx, drill, status, Class::Database, &why).await;
         };
         let files = keys::copied(ctx, &ground.tenant_id).await?;
-        let files = files.into_iter().map(|(key, value)| (key, value.0)).collect();
+        let files = files.into_iter().map(|(key, value)| (key, value.0)).chain(settings).collect();
         let job = step::job_name(&name, number);
         let load =
             Load { plan: &plan, secrets: &secrets, secrets_of: Some(&job), manifest, files: room().render("files", &job), replace: false };
         load::step(Step { files, ..base }, load, order)
     };
-    match step::advance(ctx, wanted, &ground.target.spec, &ground.tenant_id, began).await? {
+    match step::advance(ctx, wanted, &ground.target.spec, &ground.tenant_id).await? {
         Progress::Going => Ok(Next::After(LOOK)),
         Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
     }
@@ -187,8 +187,7 @@ pub fn verdict(ground: &Ground, vault: &BackupVault, now: Timestamp) -> retentio
     let sets = vault.status.as_ref().map(|status| status.sets.as_slice()).unwrap_or_default();
     let sets: Vec<Committed> = sets.iter().filter_map(SetRecord::committed).collect();
     let zone = super::vault::zone();
-    let said = vault.metadata.annotations.as_ref().and_then(|all| all.get(ACKNOWLEDGE_RETENTION)?.parse::<Timestamp>().ok());
-    let acknowledged = said.is_some_and(|said| said <= now && now.duration_since(said) < WORD);
+    let acknowledged = super::said(vault, ACKNOWLEDGE_RETENTION, now).is_some_and(|said| now.duration_since(said) < WORD);
     retention::decide(&ground.profile.retention, &sets, Situation { legal_hold: vault.spec.legal_hold, acknowledged, now, zone: &zone })
 }
 
@@ -300,19 +299,21 @@ async fn settle(ctx: &Context, drill: &RestoreDrill, status: &RunStatus) -> Resu
         match &status.failure {
             None => {
                 if let Some(set) = &set {
-                    passed(vault, level, &set.name, proven(drill, status, set, ended));
+                    passed(vault, drill, &set.name, proven(drill, status, set, ended));
                 }
             }
             // A target that is away proves nothing about what it holds.
             Some(failure) if failure.class.is_the_targets() => {}
             Some(failure) => {
-                vault.drill_failures = Failures {
-                    count: vault.drill_failures.count + 1,
+                let failures = if level < Level::Restore { &mut vault.read_failures } else { &mut vault.drill_failures };
+                *failures = Failures {
+                    count: failures.count + 1,
                     class: Some(failure.class),
                     message: failure.message.clone(),
                     at: status.ended.clone(),
                     run: Some(name),
                     set: Some(drill.spec.set.clone()),
+                    slice: drill.spec.slice,
                 };
             }
         }
@@ -342,9 +343,12 @@ fn phases(status: &RunStatus, now: Timestamp) -> Vec<PhaseTime> {
     phases.collect()
 }
 
-fn passed(vault: &mut BackupVaultStatus, level: Level, set: &str, proof: Proven) {
-    if level < Level::Restore {
+fn passed(vault: &mut BackupVaultStatus, drill: &RestoreDrill, set: &str, proof: Proven) {
+    if drill.spec.level < Level::Restore {
         // Reading proves nothing about a restore that failed, and a part that is sound nothing about the others.
+        if vault.read_failures.slice.is_none_or(|slice| drill.spec.slice == Some(slice)) {
+            vault.read_failures = Failures::default();
+        }
         return;
     }
     vault.drill_failures = Failures::default();

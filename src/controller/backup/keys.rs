@@ -103,6 +103,16 @@ pub async fn read(ctx: &Context, tenant_id: &str, target: &BackupTargetSpec, han
     Ok(Some(Keys { password, access_key, secret_key, more }))
 }
 
+/// The versions of the Secrets that a target names: other ones mean that somebody changed its keys.
+pub async fn versions(ctx: &Context, target: &BackupTargetSpec) -> Result<String, ApplyError> {
+    let mut versions = Vec::new();
+    for name in [Some(&target.maintainer_secret), target.writer_secret.as_ref()].into_iter().flatten() {
+        let found = ctx.writer.gate().pass(api(ctx).get_opt(name)).await?;
+        versions.push(found.and_then(|secret| secret.metadata.resource_version).unwrap_or_else(|| "-".into()));
+    }
+    Ok(versions.join(" "))
+}
+
 /// Keeps a copy of the passwords of an app, as `secret.key`: what is new is added, what was made anew takes its place.
 pub async fn copy(ctx: &Context, tenant_id: &str, key: &AppKey, made: &BTreeMap<String, ByteString>) -> Result<(), ApplyError> {
     let (gate, api) = (ctx.writer.gate(), api(ctx));

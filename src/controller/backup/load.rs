@@ -4,33 +4,55 @@
 use super::ground::Ground;
 use super::step::Step;
 use crate::backup::coverage::{self, DatabasePlan, PartPlan};
-use crate::backup::jobs::{DATA, DUMP, DatabaseJob, FACTS, User, database, runner};
+use crate::backup::jobs::{DATA, DUMP, DatabaseJob, FACTS, User, database, runner, setting};
 use crate::backup::set::Part;
 use crate::backup::work::{Task, Work};
 use crate::controller::world::World;
+use crate::desired::Kind;
 use serde_json::{Value, json};
 
-/// Generated secrets of an app, each with its keys.
-pub type SecretKeys = Vec<(String, Vec<String>)>;
+/// How a database of an app is loaded.
+pub struct Pattern {
+    /// A copy of its own pod.
+    pub plan: DatabasePlan,
+    /// Generated secrets and `ConfigMap`s of the app, each with its keys.
+    pub secrets: Vec<(String, Vec<String>)>,
+    /// What is in those `ConfigMap`s, as keys of a Job's Secret.
+    pub settings: Vec<(String, Vec<u8>)>,
+}
 
-/// How a database of an app is loaded: a copy of its own pod, and the secrets that this needs.
+/// How a database of an app is loaded.
 #[must_use]
-pub fn database_of(world: &World, ground: &Ground, name: &str) -> Option<(DatabasePlan, SecretKeys)> {
+pub fn database_of(world: &World, ground: &Ground, name: &str) -> Option<Pattern> {
     let rendered = world.register.render(&ground.key, ground.grant.as_ref()?)?;
     let app = coverage::App { objects: &rendered.objects, claims: &[], entry: &rendered.backup, exclusions: &[], quiesced: true };
     let plan = coverage::plan(app).parts.into_iter().find_map(|part| match part {
         PartPlan::Database(plan) if plan.name == name => Some(*plan),
         _ => None,
     })?;
-    let secrets = rendered.template.secrets.iter().map(|secret| (secret.name.clone(), secret.keys.keys().cloned().collect()));
-    Some((plan, secrets.collect()))
+    let mut secrets: Vec<(String, Vec<String>)> =
+        rendered.template.secrets.iter().map(|secret| (secret.name.clone(), secret.keys.keys().cloned().collect())).collect();
+    let mut settings = Vec::new();
+    for (_, object) in rendered.objects.iter().filter(|(kind, _)| *kind == Kind::ConfigMap) {
+        let name = crate::template::name(object);
+        let entries: Vec<(&String, &str)> = object
+            .get("data")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key, value.as_str()?)))
+            .collect();
+        secrets.push((name.to_string(), entries.iter().map(|(key, _)| (*key).clone()).collect()));
+        settings.extend(entries.into_iter().map(|(key, value)| (setting(name, key), value.as_bytes().to_vec())));
+    }
+    Some(Pattern { plan, secrets, settings })
 }
 
 /// A database and where it is loaded.
 pub struct Load<'a> {
     /// How its pod is.
     pub plan: &'a DatabasePlan,
-    /// Generated secrets of the app.
+    /// Generated secrets and `ConfigMap`s of the app.
     pub secrets: &'a [(String, Vec<String>)],
     /// Where the app itself is not, the Secret that has them.
     pub secrets_of: Option<&'a str>,

@@ -21,7 +21,7 @@ use crate::backup::breaker::Breaker;
 use crate::policy::AppKey;
 use crate::request::BackupVault;
 use crate::request::app::{BackupStatus, SetLine};
-use crate::request::backup::{BackupVaultStatus, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
+use crate::request::backup::{BackupVaultStatus, Level, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
 use crate::status::backed_up::Backups;
 use crate::status::patch_status;
 use jiff::Timestamp;
@@ -79,6 +79,12 @@ pub async fn say_vault(ctx: &Context, tenant_id: &str, change: impl FnOnce(&mut 
     Ok(())
 }
 
+/// When an admin said something in an annotation of a vault; a time to come says nothing.
+fn said(vault: &BackupVault, annotation: &str, now: Timestamp) -> Option<Timestamp> {
+    let said: Timestamp = vault.metadata.annotations.as_ref()?.get(annotation)?.parse().ok()?;
+    (said <= now).then_some(said)
+}
+
 /// How the backups of an app stand, for its status; none when the platform has none.
 #[must_use]
 pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
@@ -87,7 +93,8 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
     let restore = newest_restore(world, key).map(restore_words);
     let status = vault.and_then(|vault| vault.status.clone()).unwrap_or_default();
     let profile = profile(world, world.apps.get(key).and_then(|record| record.grant.as_ref()));
-    let drills = status.drill_failures.clone();
+    // What cannot be read any more cannot be restored either.
+    let drills = if status.drill_failures.count > 0 { &status.drill_failures } else { &status.read_failures }.clone();
     let status = BackupStatus {
         last_success: status.last_success.clone(),
         last_set: status.sets.last().map(|set| set.name.clone()),
@@ -118,10 +125,14 @@ pub fn held_words(world: &World, key: &AppKey) -> String {
     if world.register.settings().backup.is_none() {
         return "the app is to be filled from a backup, and the platform has no backups; it does not start empty".into();
     }
-    match newest_restore(world, key) {
-        Some(status) => format!("the app is filled from a backup before it starts: {}", restore_words(status)),
-        None => "the app is filled from a backup before it starts".into(),
-    }
+    let why = if world.backups.half_written(key) {
+        "its data is neither as it was nor as a backup has it, so it stays stopped until a restore succeeds"
+    } else if world.to_be_filled(key) {
+        "the app is filled from a backup before it starts"
+    } else {
+        "the app is stopped while it is restored"
+    };
+    newest_restore(world, key).map_or_else(|| why.to_string(), |status| format!("{why}: {}", restore_words(status)))
 }
 
 /// How the newest restore into an app stands, if anything is known of it yet.
@@ -187,8 +198,7 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
         let node = world.backups.living(&key.namespace()).find_map(|(_, pod)| pod.node.clone());
         let purpose = match run.spec.kind {
             RunKind::Final => Purpose::Final,
-            // A restore or an upgrade waits for it.
-            RunKind::BeforeRestore | RunKind::BeforeUpgrade => Purpose::Restore,
+            RunKind::BeforeRestore | RunKind::BeforeUpgrade => Purpose::Before,
             RunKind::Scheduled | RunKind::Manual => Purpose::Backup,
         };
         let tenant = run.spec.tenant_id.clone();
@@ -196,9 +206,22 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
     }
     for (id, drill) in world.backups.drills.iter().filter(|(_, drill)| !drill.phase().is_over()) {
         let tenant = drill.spec.tenant_id.clone();
-        let run =
-            Run { id: id.clone(), target: target_of(&tenant), tenant, node: None, due: due(&drill.metadata), purpose: Purpose::Drill };
+        let purpose = if drill.spec.level < Level::Restore { Purpose::Upkeep } else { Purpose::Drill };
+        let run = Run { id: id.clone(), target: target_of(&tenant), tenant, node: None, due: due(&drill.metadata), purpose };
         sort(run, drill.phase());
+    }
+    for (id, restore) in world.backups.restores.iter().filter(|(_, restore)| restore.phase() == RunPhase::Running) {
+        // Before, it waits for a set that has a place of its own; then it reads the repository that its set lies in.
+        let Some(reads) = restore::reads(world, restore) else { continue };
+        let run = Run {
+            id: id.clone(),
+            target: target_of(&reads.tenant),
+            tenant: reads.tenant,
+            node: None,
+            due: due(&restore.metadata),
+            purpose: Purpose::Restore,
+        };
+        sort(run, if reads.now { RunPhase::Running } else { RunPhase::Pending });
     }
     admission::admit(&waiting, &running, settings.limits, &breakers, now)
 }

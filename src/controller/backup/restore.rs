@@ -17,22 +17,30 @@ use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
 use crate::controller::world::backups::Record;
+use crate::desired::{Kind, Object, Owner};
 use crate::policy::AppKey;
-use crate::request::RestoreRun;
 use crate::request::backup::{
     LONGEST_NAME, RestoreRunSpec, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
 };
 use crate::request::names::MANAGER;
 use crate::request::written;
+use crate::request::{BackupVault, RestoreRun};
+use crate::status::conditions::find;
 use jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use kube::api::PostParams;
+use kube::core::{DynamicObject, TypeMeta};
+use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Steps that are no parts.
-const BACKUP: &str = "backup";
+// Steps that are no parts.
+/// A set is made of what is there now.
+pub const BACKUP: &str = "backup";
 const PAUSE: &str = "pause";
-const START: &str = "start";
+/// The app may run again.
+pub const START: &str = "start";
+/// The app answered before, so it is waited for.
+const ANSWER: &str = "answer";
 /// Before the name of a part: it is put back as it was.
 const BACK: &str = "back:";
 
@@ -58,6 +66,7 @@ pub async fn ensure_filled(ctx: &Context, key: &AppKey, tenant_id: &str) -> Resu
         set: wanted.set,
         before: wanted.before,
         fresh,
+        without_set_before: None,
     };
     let run = RestoreRun { metadata: meta(&fill_name(tenant_id), key, tenant_id, Some(VAULT_NAMESPACE)), spec, status: None };
     let api: Api<RestoreRun> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
@@ -104,6 +113,31 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
 enum Trouble {
     Wait(String),
     Never(Class, String),
+}
+
+/// The repository that a restore reads, or is about to.
+pub struct Reads {
+    /// Whose it is.
+    pub tenant: String,
+    /// It is being read, or waits for its turn.
+    pub now: bool,
+}
+
+/// The repository that a restore reads, once it has a set of what was there before and until the app runs again.
+#[must_use]
+pub fn reads(world: &World, run: &RestoreRun) -> Option<Reads> {
+    let status = run.status.as_ref()?;
+    let done = |name: &str| status.steps.iter().find(|step| step.name == name).map(|step| step.done);
+    if done(BACKUP) == Some(false) || done(START) == Some(true) {
+        return None;
+    }
+    // What is put back lies in the app's own repository.
+    let back = status.failure.as_ref().and_then(|_| status.steps.iter().find(|step| step.name == BACKUP)?.snapshot.as_deref());
+    let set = back.or(status.set.as_deref())?;
+    let from = run.spec.from.as_deref().filter(|_| back.is_none()).unwrap_or(&run.spec.app);
+    let holds = |vault: &BackupVault| vault.status.as_ref().is_some_and(|status| status.sets.iter().any(|of| of.name == set));
+    let tenant = world.backups.vaults_of(&run.spec.municipality, from).find(|(_, vault)| holds(vault))?.0.clone();
+    Some(Reads { tenant, now: done(PAUSE) == Some(true) })
 }
 
 /// The app that is filled, the vault that it is filled from, and the set.
@@ -174,7 +208,10 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
     }
     let parts = set.parts.keys().cloned();
     let before = (!run.spec.fresh).then(|| BACKUP.to_string());
-    let names = before.into_iter().chain([PAUSE.to_string()]).chain(parts).chain([START.to_string()]);
+    // Whether it answers says something only of an app that did before, and only if there is something to go back to.
+    let answers = { !run.spec.fresh && answers(&ctx.world(), &own.key) };
+    let after = answers.then(|| ANSWER.to_string());
+    let names = before.into_iter().chain([PAUSE.to_string()]).chain(parts).chain([START.to_string()]).chain(after);
     status.steps = names.map(|name| StepRecord { name, ..StepRecord::default() }).collect();
     let problem = {
         let world = ctx.world();
@@ -232,10 +269,15 @@ async fn go_on(
             if read {
                 return wait(ctx, run, status, "waiting until a backup of the app is over").await;
             }
+            let name = run.metadata.name.as_deref().unwrap_or_default();
+            if !super::admitted(&ctx.world(), name, Timestamp::now()) {
+                return wait(ctx, run, status, "waiting for its turn").await;
+            }
             // Nothing of the app may run while its data is written over.
             if !super::at_rest(ctx, &space).await? {
                 return wait(ctx, run, status, "waiting until the app has stopped").await;
             }
+            make_claims(ctx, own, set).await?;
             // The claims may still be on their way, of an app that is new.
             done(ctx, run, status, own, number, &Report::default()).await
         }
@@ -244,7 +286,29 @@ async fn go_on(
             if step::clear_all(ctx, &space, name, 0..status.steps.len()).await? {
                 return Ok(Next::After(std::time::Duration::from_secs(1)));
             }
+            if status.steps.iter().any(|step| step.name == ANSWER && !step.done) {
+                status.message = "waiting until the app answers".into();
+                step::record(&mut status.steps[number], &Report::default());
+                step::begin_next(&mut status.steps, Timestamp::now());
+                write(ctx, run, &status).await?;
+                return Ok(Next::After(step::SOON));
+            }
             finish(ctx, run, status, own, set, number).await
+        }
+        ANSWER => {
+            let (answers, patience) = {
+                let world = ctx.world();
+                (answers(&world, &own.key), patience(&world, own))
+            };
+            if answers {
+                return finish(ctx, run, status, own, set, number).await;
+            }
+            let since = status.steps[number].began.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
+            if since.is_none_or(|since| Timestamp::now().duration_since(since) < patience) {
+                return Ok(Next::After(step::SOON));
+            }
+            let message = format!("the app answered before the restore and did not within {} minutes after it", patience.as_mins());
+            undo(ctx, run, status, own, number, Class::Other, &message).await
         }
         part => {
             let back = part.strip_prefix(BACK);
@@ -269,6 +333,50 @@ async fn go_on(
     }
 }
 
+/// Makes the claims that a `StatefulSet` would make for its pods, of which none has run yet; it takes them as they are.
+async fn make_claims(ctx: &Context, own: &Ground, set: &SetRecord) -> Result<(), ApplyError> {
+    let space = own.key.namespace();
+    let rendered = {
+        let world = ctx.world();
+        own.grant.as_ref().and_then(|grant| world.register.render(&own.key, grant))
+    };
+    let Some(rendered) = rendered else { return Ok(()) };
+    let plans: Vec<PartPlan> = { set.parts.keys().filter_map(|part| plan_of(&ctx.world(), own, part)).collect() };
+    let names = plans.into_iter().filter_map(|plan| match plan {
+        PartPlan::Volume(volume) => Some(volume.claim),
+        PartPlan::Database(database) => database.volume,
+    });
+    for name in names {
+        let Some(template) = coverage::template_of_claim(&rendered.objects, &name) else { continue };
+        ctx.writer.create_once(&claim_for(own.owner(&space), &name, template)).await?;
+    }
+    Ok(())
+}
+
+/// Such a claim. It carries no intent: like those that the set makes, it is neither repaired nor pruned.
+fn claim_for(owner: Owner<'_>, name: &str, template: &Value) -> Object {
+    let mut metadata = owner.meta(name);
+    let labels = template.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
+    let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_string())));
+    metadata.labels.get_or_insert_default().extend(labels);
+    let types = TypeMeta { api_version: "v1".into(), kind: "PersistentVolumeClaim".into() };
+    let data = json!({"spec": template.get("spec")});
+    Object::Workload(Kind::PersistentVolumeClaim, Box::new(DynamicObject { types: Some(types), metadata, data }))
+}
+
+/// Whether an app answers, as its status says it.
+fn answers(world: &World, key: &AppKey) -> bool {
+    let status = world.apps.get(key).and_then(|record| record.object.status.as_ref());
+    status.and_then(|status| find(&status.conditions, "Available")).is_some_and(|said| said.status == "True" && said.reason != "Suspended")
+}
+
+/// How long an app may take until it answers, as its catalogue entry says.
+fn patience(world: &World, own: &Ground) -> SignedDuration {
+    let entry = own.grant.as_ref().and_then(|grant| world.register.system(&grant.system));
+    let rollout = entry.map(|entry| entry.spec.rollout).unwrap_or_default();
+    SignedDuration::from_secs(i64::from(rollout.deadline_seconds))
+}
+
 /// The set that was made before the data was written over.
 fn set_before(world: &World, status: &RunStatus, own: &Ground) -> Option<SetRecord> {
     let name = status.steps.iter().find(|step| step.name == BACKUP)?.snapshot.clone()?;
@@ -278,12 +386,13 @@ fn set_before(world: &World, status: &RunStatus, own: &Ground) -> Option<SetReco
 /// Makes a set of what is there now, so that a restore can be undone.
 async fn before(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own: &Ground, number: usize) -> Result<Next, ReconcileError> {
     let Some(name) = status.steps[number].snapshot.clone() else {
-        // A backup of this minute that was due anyway would wait for this restore, which waits for it.
+        // A backup of this minute that was due anyway would wait for this restore, which waits for it; one that is over was
+        // made for the restore before this one.
         let slot = {
             let world = ctx.world();
             let taken = |slot: &Slot| {
                 let there = world.backups.runs.get(&format!("{}-b{}", own.tenant_id, slot.name));
-                there.is_some_and(|there| there.spec.kind != RunKind::BeforeRestore)
+                there.is_some_and(|there| there.spec.kind != RunKind::BeforeRestore || there.phase().is_over())
             };
             let now = Timestamp::now();
             let mut slots = (0..60).map(|minutes| Slot::at(now + SignedDuration::from_mins(minutes)));
@@ -301,8 +410,16 @@ async fn before(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own
             let report = Report { snapshot: Some(name), ..Report::default() };
             done(ctx, run, status, own, number, &report).await
         }
+        RunPhase::Failed if run.spec.without_set_before.is_some() => {
+            status.steps[number].snapshot = None;
+            status.without_set_before.clone_from(&run.spec.without_set_before);
+            done(ctx, run, status, own, number, &Report::default()).await
+        }
         RunPhase::Failed => {
-            let why = format!("no set could be made of what is there now, so nothing was touched: {}", made.message);
+            let why = format!(
+                "no set could be made of what is there now, so nothing was touched: {}; if what is there is broken and need not be kept, say so with the reason: kopnams restore {} --without-set-before \"…\"",
+                made.message, own.key
+            );
             fail(ctx, run, status, made.failure.map_or(Class::Other, |failure| failure.class), &why).await
         }
         _ => Ok(Next::After(std::time::Duration::from_secs(2))),
@@ -335,7 +452,6 @@ async fn fill(
     let Some(plan) = ({ plan_of(&ctx.world(), own, part) }) else {
         return undo(ctx, run, status, own, number, Class::Missing, "the app has no place for it any more").await;
     };
-    let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
     // The repository is the source's, the Job and the volumes are the app's own.
     let order = |task| source.order(&run_name, task);
     let base = own.step(&run_name, number, &space, Hand::Writer);
@@ -354,13 +470,13 @@ async fn fill(
             let Some(volume) = plan.volume.clone() else {
                 return undo(ctx, run, status, own, number, Class::Database, "the database has no volume to be loaded into").await;
             };
-            let secrets = { database_of(&ctx.world(), own, &plan.name) }.map(|(_, secrets)| secrets).unwrap_or_default();
+            let secrets = { database_of(&ctx.world(), own, &plan.name) }.map(|pattern| pattern.secrets).unwrap_or_default();
             let files = Volume::Filled(volume).render("files", "");
             let load = Load { plan, secrets: &secrets, secrets_of: None, manifest, files, replace: true };
             load::step(base, load, order)
         }
     };
-    match step::advance(ctx, wanted, &source.target.spec, &source.tenant_id, began).await? {
+    match step::advance(ctx, wanted, &source.target.spec, &source.tenant_id).await? {
         Progress::Going => Ok(Next::After(LOOK)),
         Progress::Ended(report) => match report.failure {
             None => done(ctx, run, status, own, number, &report).await,
@@ -388,6 +504,15 @@ async fn undo(
         return again(ctx, run, status, &space, number, message, std::time::Duration::from_secs(30)).await;
     }
     if part.starts_with(BACK) {
+        // Another restore may mend what this one cannot.
+        let other =
+            { ctx.world().backups.restoring(&own.key).find_map(|other| other.metadata.name.clone().filter(|other| *other != name)) };
+        if let Some(other) = other {
+            status.unfinished = true;
+            step::clear(ctx, &space, &name, number).await?;
+            let message = format!("what was there before could not be put back ({part}: {message}); the restore {other} goes on from here");
+            return fail(ctx, run, status, class, &message).await;
+        }
         // Tried again: the app stays stopped as long as its data is neither the one nor the other.
         let message =
             format!("what was there before could not be put back ({part}: {message}); the app stays stopped and this is tried again");
@@ -396,17 +521,31 @@ async fn undo(
     let failure = RunFailure { class, message: format!("{part}: {message}") };
     let made = { set_before(&ctx.world(), &status, own) };
     let Some(made) = made else {
-        // A new app had nothing before: it never starts, and its request says why.
         step::clear(ctx, &space, &name, number).await?;
-        return fail(ctx, run, status, class, &failure.message).await;
+        if run.spec.fresh || part == ANSWER {
+            // A new app had nothing before: it never starts, and its request says why. One that does not answer is whole.
+            return fail(ctx, run, status, class, &failure.message).await;
+        }
+        status.unfinished = true;
+        let message = format!(
+            "{}; there is no set of what was there before, so the app stays stopped until another restore succeeds",
+            failure.message
+        );
+        return fail(ctx, run, status, class, &message).await;
     };
     status.failure = Some(failure);
     status.message = format!("{part} could not be restored ({message}); what was there before is put back");
     let start = status.steps.iter().position(|step| step.name == START).unwrap_or(status.steps.len());
-    let back = made.parts.keys().map(|part| StepRecord { name: format!("{BACK}{part}"), ..StepRecord::default() });
+    let back: Vec<_> = made.parts.keys().map(|part| StepRecord { name: format!("{BACK}{part}"), ..StepRecord::default() }).collect();
+    let put = start + back.len();
     status.steps.splice(start..start, back);
-    for step in &mut status.steps[..start] {
-        step.done = true;
+    for (number, step) in status.steps.iter_mut().enumerate() {
+        match step.name.as_str() {
+            // It ran again already: it stops once more, and starts on what is put back.
+            PAUSE if part == ANSWER => *step = StepRecord { name: PAUSE.into(), ..StepRecord::default() },
+            START => *step = StepRecord { name: START.into(), ..StepRecord::default() },
+            _ => step.done = number < start || number > put,
+        }
     }
     write(ctx, run, &status).await?;
     step::clear(ctx, &space, &name, number).await?;
@@ -470,6 +609,9 @@ async fn finish(
     } else {
         status.phase = RunPhase::Succeeded;
         status.message = format!("restored the set {} of {}", set.name, set.recovery_point);
+        if let Some(reason) = &status.without_set_before {
+            status.message = format!("{}; no set of what was there before was made: {reason}", status.message);
+        }
     }
     write(ctx, run, &status).await?;
     Ok(Next::Rest)

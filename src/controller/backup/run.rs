@@ -18,9 +18,9 @@ use crate::policy::register::Rendered;
 use crate::request::BackupRun;
 use crate::request::app::Grant;
 use crate::request::backup::{Failures, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
-use crate::request::names::{MANAGED_BY, MANAGER};
+use crate::request::names::{ACKNOWLEDGE_SHRUNK, MANAGED_BY, MANAGER};
 use crate::request::written;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::PersistentVolumeClaim;
 use serde_json::json;
 use std::sync::Arc;
@@ -131,7 +131,6 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
     let Some((rendered, plan)) = plan(ctx, ground, grant).await? else {
         return fail(ctx, run, status, Class::Other, "what the app consists of is not known any more").await;
     };
-    let began = status.steps[number].began.as_deref().and_then(|time| time.parse().ok());
     let space = ground.key.namespace();
     let order = |task| ground.order(&name, task);
     let base = |namespace| ground.step(&name, number, namespace, Hand::Writer);
@@ -159,11 +158,11 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
                 )
                 .await;
             };
-            let before = before(&ctx.world(), &ground.tenant_id, part);
-            part_step(ctx, base(&space), planned, &status, &before, ground, &order)
+            let usual = { usual(&ctx.world(), run, part, Timestamp::now()) };
+            part_step(ctx, base(&space), planned, &status, &usual, ground, &order)
         }
     };
-    match step::advance(ctx, wanted, &ground.target.spec, &ground.tenant_id, began).await? {
+    match step::advance(ctx, wanted, &ground.target.spec, &ground.tenant_id).await? {
         Progress::Going => Ok(Next::After(LOOK)),
         Progress::Ended(report) => ended(ctx, run, status, ground, number, &report, &grant.revision).await,
     }
@@ -184,13 +183,15 @@ async fn ended(
     let space = ground.key.namespace();
     if let Some(class) = report.failure {
         // A repository that was there and is not any more is never made anew, whatever the runner says.
-        return fail(ctx, run, status, class, &format!("{step_name}: {}", report.message)).await;
+        let how = if class == Class::Suspicious { smaller(&ground.tenant_id) } else { String::new() };
+        return fail(ctx, run, status, class, &format!("{step_name}: {}{how}", report.message)).await;
     }
     step::record(&mut status.steps[number], report);
     match step_name.as_str() {
         PREPARE => {
             let escrowed = ground.settings.escrow.clone();
             say_vault(ctx, &ground.tenant_id, |vault| {
+                vault.repository = ground.repository().url();
                 vault.prepared.get_or_insert_with(|| written(Timestamp::now()));
                 vault.escrowed = vault.escrowed.take().or(escrowed);
             })
@@ -198,13 +199,14 @@ async fn ended(
         }
         COMMIT => {
             let now = Timestamp::now();
-            let set = committed(&name, &status, report, now, revision);
+            let set = committed(run, &status, report, now, revision);
             let coverage = status.coverage.clone();
             // The vault first: what it lists is what counts, and doing it again adds nothing.
             say_vault(ctx, &ground.tenant_id, |vault| {
                 if !vault.sets.iter().any(|known| known.name == set.name) {
                     vault.sets.push(set.clone());
                 }
+                vault.repository = ground.repository().url();
                 vault.last_success = Some(set.recovery_point.clone()).max(vault.last_success.take());
                 vault.first_set.get_or_insert_with(|| set.recovery_point.clone());
                 vault.failures = Failures::default();
@@ -230,7 +232,7 @@ fn part_step<'a>(
     step: Step<'a>,
     planned: &PartPlan,
     status: &RunStatus,
-    before: &[u64],
+    usual: &Usual,
     ground: &Ground,
     order: &dyn Fn(Task) -> Work,
 ) -> Step<'a> {
@@ -241,8 +243,8 @@ fn part_step<'a>(
             part: planned.part(),
             path: path.into(),
             exclude: exclude.to_vec(),
-            may_be_empty,
-            before: before.to_vec(),
+            may_be_empty: may_be_empty || usual.may_be_empty,
+            before: usual.bytes.clone(),
             facts,
         })
     };
@@ -340,11 +342,11 @@ fn manifest(run: &BackupRun, status: &RunStatus, ground: &Ground, grant: &Grant)
     }
 }
 
-fn committed(name: &str, status: &RunStatus, report: &Report, now: Timestamp, revision: &str) -> SetRecord {
+fn committed(run: &BackupRun, status: &RunStatus, report: &Report, now: Timestamp, revision: &str) -> SetRecord {
     let parts: Vec<&StepRecord> = status.steps.iter().filter(|step| step.name.parse::<Part>().is_ok()).collect();
     let began: Option<Timestamp> = status.began.as_deref().and_then(|time| time.parse().ok());
     SetRecord {
-        name: name.to_string(),
+        name: run.metadata.name.clone().unwrap_or_default(),
         recovery_point: status.began.clone().unwrap_or_default(),
         manifest: report.snapshot.clone().unwrap_or_default(),
         snapshots: parts.iter().filter_map(|step| step.snapshot.clone()).chain(report.configuration.clone()).collect(),
@@ -354,14 +356,47 @@ fn committed(name: &str, status: &RunStatus, report: &Report, now: Timestamp, re
         seconds: began.map_or(0, |began| u64::try_from(now.duration_since(began).as_secs()).unwrap_or_default()),
         verified: false,
         revision: revision.to_string(),
+        kind: run.spec.kind,
     }
 }
 
-/// Bytes of a part in the sets before, the newest last.
-fn before(world: &World, tenant_id: &str, part: &str) -> Vec<u64> {
-    let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| status.sets.as_slice());
-    let all: Vec<u64> = sets.unwrap_or_default().iter().filter_map(|set| set.parts.get(part).copied()).collect();
-    all[all.len().saturating_sub(7)..].to_vec()
+/// How much a part usually is.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Usual {
+    /// Bytes in the sets before, the newest last.
+    bytes: Vec<u64>,
+    /// Nothing in it is no fault.
+    may_be_empty: bool,
+}
+
+/// By how many sets what is usual is judged.
+const JUDGED_BY: usize = 7;
+/// For how long an admin's word that a part may be empty holds by itself; sets that it let through go on saying so.
+const WORD: SignedDuration = SignedDuration::from_hours(48);
+
+/// How much a part of a tenant usually is, as its sets say: since an admin said that less is right, if one did.
+fn usual(world: &World, run: &BackupRun, part: &str, now: Timestamp) -> Usual {
+    // Broken data must not keep a restore from mending it, and whatever is there is what can be put back.
+    if run.spec.kind == RunKind::BeforeRestore {
+        return Usual { bytes: Vec::new(), may_be_empty: true };
+    }
+    let Some(vault) = world.backups.vaults.get(&run.spec.tenant_id) else { return Usual::default() };
+    let said = super::said(vault, ACKNOWLEDGE_SHRUNK, now);
+    let sets = vault.status.as_ref().map(|status| status.sets.as_slice()).unwrap_or_default();
+    let counts = |set: &&SetRecord| {
+        let since = said.is_none_or(|said| set.recovery_point.parse::<Timestamp>().is_ok_and(|at| at >= said));
+        set.kind != RunKind::BeforeRestore && since
+    };
+    let all: Vec<u64> = sets.iter().filter(counts).filter_map(|set| set.parts.get(part).copied()).collect();
+    let may_be_empty = said.is_some_and(|said| now.duration_since(said) < WORD || all.last() == Some(&0));
+    Usual { bytes: all[all.len().saturating_sub(JUDGED_BY)..].to_vec(), may_be_empty }
+}
+
+/// What to do about a part that is far smaller than it was, if that is as it should be.
+fn smaller(tenant_id: &str) -> String {
+    format!(
+        " If that is right (files were deleted, a table was emptied), say so, and backups go on: kubectl annotate backupvault {tenant_id} --overwrite {ACKNOWLEDGE_SHRUNK}=\"$(date --utc +%Y-%m-%dT%H:%M:%SZ)\""
+    )
 }
 
 /// The run is over and made no set; the vault says why.
@@ -377,7 +412,7 @@ async fn fail(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, class:
             message: message.to_string(),
             at: Some(now.clone()),
             run: run.metadata.name.clone(),
-            set: None,
+            ..Failures::default()
         };
         if !coverage.is_empty() {
             vault.coverage = coverage;

@@ -76,9 +76,8 @@ pub fn job_name(run: &str, number: usize) -> String {
 }
 
 /// What is known of a step without asking anybody.
-fn seen(world: &World, namespace: &str, job: &str, began: Option<Timestamp>, now: Timestamp) -> Option<Progress> {
-    let pod = world.backups.pod(namespace, job);
-    if let Some(ended) = pod.and_then(|pod| pod.ended.as_ref()) {
+fn seen(world: &mut World, namespace: &str, job: &str, now: Timestamp) -> Option<Progress> {
+    if let Some(ended) = world.backups.pod(namespace, job).and_then(|pod| pod.ended.as_ref()) {
         return Some(Progress::Ended(Box::new(ended.report())));
     }
     let live = world.index.view(namespace).get(Kind::Job, job)?;
@@ -86,7 +85,9 @@ fn seen(world: &World, namespace: &str, job: &str, began: Option<Timestamp>, now
         let class = if why.contains("active longer") || why.contains("deadline") { Class::Deadline } else { Class::Other };
         return Some(Progress::failed(class, format!("the job did not come to its end: {why}")));
     }
-    let since = pod.and_then(|pod| pod.created).or(began)?;
+    let without_pod = world.backups.without_pod(namespace, job, now);
+    let pod = world.backups.pod(namespace, job);
+    let since = pod.and_then(|pod| pod.created).unwrap_or(without_pod);
     let started = pod.is_some_and(|pod| pod.started);
     if !started && now.duration_since(since) > STARTS_WITHIN {
         let why = pod.and_then(|pod| pod.ails.clone()).unwrap_or_else(|| "no pod was made for it, or its volumes did not come".into());
@@ -99,16 +100,10 @@ fn seen(world: &World, namespace: &str, job: &str, began: Option<Timestamp>, now
 }
 
 /// Makes the Job of a step unless it is there, and says how it stands.
-pub async fn advance(
-    ctx: &Context,
-    step: Step<'_>,
-    target: &BackupTargetSpec,
-    tenant_id: &str,
-    began: Option<Timestamp>,
-) -> Result<Progress, ApplyError> {
+pub async fn advance(ctx: &Context, step: Step<'_>, target: &BackupTargetSpec, tenant_id: &str) -> Result<Progress, ApplyError> {
     let name = job_name(step.run, step.number);
     let namespace = step.owner.namespace;
-    let known = { seen(&ctx.world(), namespace, &name, began, Timestamp::now()) };
+    let known = { seen(&mut ctx.world(), namespace, &name, Timestamp::now()) };
     let has_secret = ctx.seen_secrets().contains_key(&(namespace.to_string(), name.clone()));
     match known {
         Some(Progress::Going) if !has_secret => {}
@@ -160,7 +155,11 @@ pub async fn advance(
 pub async fn clear(ctx: &Context, namespace: &str, run: &str, number: usize) -> Result<(), ApplyError> {
     let name = job_name(run, number);
     ctx.seen_secrets().remove(&(namespace.to_string(), name.clone()));
-    let uid = { ctx.world().index.view(namespace).get(Kind::Job, &name).map(|entry| entry.uid) };
+    let uid = {
+        let mut world = ctx.world();
+        world.backups.let_go(namespace, &name);
+        world.index.view(namespace).get(Kind::Job, &name).map(|entry| entry.uid)
+    };
     let Some(uid) = uid else { return Ok(()) };
     ctx.writer.delete(Kind::Job, namespace, &name, uid).await?;
     ctx.world().index.forget_deleted(Kind::Job, namespace, &name, uid);
@@ -239,12 +238,25 @@ mod tests {
     }
 
     #[test]
+    fn a_job_without_a_pod_has_its_time_from_when_it_was_first_seen() {
+        let mut world = world(&json!({"waiting": {}}));
+        world.forget_pod(SPACE, "run-0-abcde");
+        let mut look = |now| seen(&mut world, SPACE, "run-0", at(now));
+        // Hours after it was made: this process, or the API server, was down meanwhile.
+        assert!(matches!(look("2026-11-26T09:00:00Z"), Some(Progress::Going)));
+        assert!(matches!(look("2026-11-26T09:05:00Z"), Some(Progress::Going)));
+        let Some(Progress::Ended(report)) = look("2026-11-26T09:05:01Z") else { panic!("it is waited for for ever") };
+        assert_eq!(report.failure, Some(Class::NotStarted));
+        assert!(report.message.contains("no pod was made for it"), "{}", report.message);
+    }
+
+    #[test]
     fn an_image_that_does_not_come_fails_at_the_startup_deadline_and_says_so() {
         let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"kopnams\""}});
-        let missing = world(&waiting);
-        let look = |world: &World, now| seen(world, SPACE, "run-0", None, at(now));
-        assert!(matches!(look(&missing, "2026-11-26T01:05:00Z"), Some(Progress::Going)), "it may still come");
-        let Some(Progress::Ended(report)) = look(&missing, "2026-11-26T01:05:01Z") else { panic!("it is waited for for ever") };
+        let mut missing = world(&waiting);
+        let look = |world: &mut World, now| seen(world, SPACE, "run-0", at(now));
+        assert!(matches!(look(&mut missing, "2026-11-26T01:05:00Z"), Some(Progress::Going)), "it may still come");
+        let Some(Progress::Ended(report)) = look(&mut missing, "2026-11-26T01:05:01Z") else { panic!("it is waited for for ever") };
         assert_eq!(report.failure, Some(Class::NotStarted));
         assert!(
             report.message.contains("did not start within 5 minutes")
@@ -253,7 +265,7 @@ mod tests {
             report.message
         );
         // One that runs has the time of the run, not that of the start.
-        let runs = world(&json!({"running": {"startedAt": "2026-11-26T01:04:00Z"}}));
-        assert!(matches!(look(&runs, "2026-11-26T01:30:00Z"), Some(Progress::Going)));
+        let mut runs = world(&json!({"running": {"startedAt": "2026-11-26T01:04:00Z"}}));
+        assert!(matches!(look(&mut runs, "2026-11-26T01:30:00Z"), Some(Progress::Going)));
     }
 }

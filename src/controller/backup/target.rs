@@ -19,6 +19,18 @@ use jiff::Timestamp;
 use kube::Api;
 use std::sync::Arc;
 
+/// How often is looked whether a target's keys were changed: nobody watches Secrets.
+const KEYS: std::time::Duration = std::time::Duration::from_mins(2);
+
+/// What was found out about a target.
+struct Found {
+    breaker: Breaker,
+    /// Why it does not answer.
+    why: Option<String>,
+    /// The versions of its Secrets, if they were looked at.
+    keys: Option<String>,
+}
+
 /// Looks at a target: asks it whether it answers if that is in doubt, and says so.
 pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError> {
     let Some(target) = ({ ctx.world().backups.targets.get(name).cloned() }) else { return Ok(Next::Rest) };
@@ -35,9 +47,11 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
             }
         };
     }
-    write(ctx, &target, breaker.clone(), why).await?;
+    let keys = super::keys::versions(ctx, &target.spec).await?;
+    write(ctx, &target, Found { breaker: breaker.clone(), why, keys: Some(keys) }).await?;
     open_workshop(ctx, &target).await?;
-    Ok(breaker.probe_at().map_or(Next::Rest, |at| Next::After(pause_until(at).max(std::time::Duration::from_secs(1)))))
+    let next = breaker.probe_at().map_or(KEYS, |at| pause_until(at).max(std::time::Duration::from_secs(1)).min(KEYS));
+    Ok(Next::After(next))
 }
 
 /// Asks the target whether it answers, beside the threads that everything else needs.
@@ -81,10 +95,11 @@ pub async fn count(ctx: &Context, tenant_id: &str, class: Class) -> Result<(), A
     };
     let Some(target) = target else { return Ok(()) };
     let breaker = target.status.as_ref().map(|status| status.breaker.clone()).unwrap_or_default().run_failed(Timestamp::now());
-    write(ctx, &target, breaker, Some("a run could not reach it".into())).await
+    write(ctx, &target, Found { breaker, why: Some("a run could not reach it".into()), keys: None }).await
 }
 
-async fn write(ctx: &Context, target: &Arc<BackupTarget>, breaker: Breaker, why: Option<String>) -> Result<(), ApplyError> {
+async fn write(ctx: &Context, target: &Arc<BackupTarget>, found: Found) -> Result<(), ApplyError> {
+    let Found { breaker, why, keys } = found;
     let now = Timestamp::now();
     let old = target.status.clone().unwrap_or_default();
     let generation = target.metadata.generation;
@@ -111,12 +126,14 @@ async fn write(ctx: &Context, target: &Arc<BackupTarget>, breaker: Breaker, why:
             "all apps write with one key, so a run that was taken over could read and delete the backups of others; use isolation perApp, or a key that cannot delete",
         ),
     };
-    let changed = old.changed_generation != generation;
+    let keys = keys.unwrap_or_else(|| old.keys.clone());
+    let changed = old.changed_generation != generation || (!old.keys.is_empty() && old.keys != keys);
     let status = BackupTargetStatus {
         observed_generation: generation,
         breaker,
         changed: if changed { Some(written(now)) } else { old.changed },
         changed_generation: generation,
+        keys,
         conditions: merge(&old.conditions, vec![ready, isolated], generation, now),
     };
     if target.status.as_ref() == Some(&status) {

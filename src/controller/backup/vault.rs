@@ -18,7 +18,7 @@ use crate::policy::AppKey;
 use crate::request::backup::{
     BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Level, RestoreDrillSpec, RunKind, RunPhase, VAULT_NAMESPACE, VaultPhase,
 };
-use crate::request::names::MANAGER;
+use crate::request::names::{ACKNOWLEDGE_SHRUNK, MANAGER};
 use crate::request::written;
 use crate::request::{BackupRun, BackupVault, RestoreDrill};
 use jiff::tz::TimeZone;
@@ -31,6 +31,11 @@ use kube::api::{DeleteParams, PostParams};
 const READ_EVERY: SignedDuration = SignedDuration::from_hours(24);
 /// Into how many parts its data is divided for that.
 const SLICES: u32 = 28;
+
+/// When a drill that the target did not answer is tried again.
+const AWAY: SignedDuration = SignedDuration::from_hours(1);
+/// When a drill that failed is tried again at the soonest, with a newer set.
+const FRESH: SignedDuration = SignedDuration::from_hours(6);
 
 /// Makes the vault of a tenant and its keys, unless they are there or the platform has no backups.
 pub async fn ensure(ctx: &Context, key: &AppKey, tenant_id: &str) -> Result<(), ApplyError> {
@@ -95,9 +100,12 @@ pub async fn reconcile(ctx: &Context, tenant_id: &str) -> Result<Next, Reconcile
     if let Some((slot, level, set, slice)) = plan.drill {
         make_drill(ctx, &ground, &slot, level, set, slice).await?;
     }
-    if changed != status.next_due {
-        say_vault(ctx, tenant_id, |vault| vault.next_due = changed).await?;
-    }
+    let days = Some(ground.profile.final_retention_days);
+    say_vault(ctx, tenant_id, |vault| {
+        vault.next_due = changed;
+        vault.final_retention_days = days;
+    })
+    .await?;
     clear_records(ctx, tenant_id, now).await?;
     let next = plan.again.unwrap_or(now + SignedDuration::from_mins(10));
     Ok(Next::After(pause_until(next).max(std::time::Duration::from_secs(1))))
@@ -170,13 +178,14 @@ fn due(world: &World, ground: &Ground, status: &BackupVaultStatus, now: Timestam
     });
     // Of the target that holds this vault: the platform may name another one for new apps.
     let target = ground.target.status.clone().unwrap_or_default();
+    let word = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| super::said(vault, ACKNOWLEDGE_SHRUNK, now));
     let history = History {
         created: ground.grant.as_ref().and_then(|grant| grant.since.parse().ok()),
         answered: record.and_then(|record| time(record.object.status.as_ref()?.ready_at.as_ref())),
         last_started: runs.iter().filter_map(|run| run.metadata.creation_timestamp.as_ref().map(|time| time.0)).max(),
         last_success: time(status.last_success.as_ref()),
         failure,
-        changed_since: time(target.changed.as_ref()),
+        changed_since: time(target.changed.as_ref()).max(word),
         target_good: target.breaker.last_good,
     };
     let held = world.held_for_restore(&ground.key);
@@ -218,21 +227,37 @@ fn drills(world: &World, ground: &Ground, status: &BackupVaultStatus, newest: &s
     };
     let level = ground.profile.drill.level;
     let every = SignedDuration::from_hours(24 * i64::from(ground.profile.drill.every_days));
-    // One that failed is tried again with the next set, and after a day with the same.
+    // One that failed is tried again with the next set, and after a day with the same; one that the target did not answer as
+    // soon as it may do so again, which says nothing about the set.
     let failed = status.drill_failures.count > 0;
-    let wait = if failed { SignedDuration::from_hours(24).min(every) } else { every };
+    let tried = drills.iter().rfind(|drill| drill.spec.level >= Level::Restore);
+    let failure = tried.and_then(|drill| drill.status.as_ref()?.failure.as_ref());
+    let away = failure.is_some_and(|failure| failure.class.is_the_targets());
     let fresh = status.drill_failures.set.as_deref().is_some_and(|set| set != newest);
+    let wait = match () {
+        () if away => AWAY,
+        // Where sets are made every hour, each would be tried.
+        () if failed && fresh => FRESH.min(every),
+        () if failed => SignedDuration::from_hours(24).min(every),
+        () => every,
+    };
     let last = began(Level::Load);
     let proof = last.and_then(|last| last.checked_add(wait).ok());
-    if level >= Level::Restore && (proof.is_none_or(|at| at <= now) || (failed && fresh)) {
+    if level >= Level::Restore && proof.is_none_or(|at| at <= now) {
         let level = level.min(Level::Load);
         due.drill = Some((Slot::at(now), level, newest.to_string(), None));
         return;
     }
     let read = began(Level::Read).map_or(time(status.prepared.as_ref()), Some).and_then(|last| last.checked_add(READ_EVERY).ok());
     if read.is_some_and(|at| at <= now) {
-        let day = u32::try_from(now.as_second() / 86400 % i64::from(SLICES)).unwrap_or_default();
-        due.drill = Some((Slot::at(now), Level::Read, newest.to_string(), Some(day + 1)));
+        let day = u32::try_from(now.as_second() / 86400).unwrap_or_default();
+        // What was damaged is read again every other day, until it is good; the rest goes on in between.
+        let slice = match status.read_failures.slice {
+            Some(damaged) if day % 2 == 0 => damaged,
+            Some(_) => day / 2 % SLICES + 1,
+            None => day % SLICES + 1,
+        };
+        due.drill = Some((Slot::at(now), Level::Read, newest.to_string(), Some(slice)));
         return;
     }
     let next = proof.filter(|_| level >= Level::Restore).into_iter().chain(read).min();
@@ -307,7 +332,9 @@ pub async fn prove(ctx: &Context, ground: &Ground, set: &str) -> Result<(), Appl
 
 /// The app is gone; its vault is kept until its day.
 pub async fn retain(ctx: &Context, ground: &Ground, why: &str) -> Result<(), ApplyError> {
-    let days = ground.profile.final_retention_days;
+    // Of an app whose namespace went without us nothing says any more what its class is; what it said last stands in the vault.
+    let last = { ctx.world().backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref()?.final_retention_days) };
+    let days = last.filter(|_| ground.grant.is_none()).unwrap_or(ground.profile.final_retention_days);
     let until = Timestamp::now().checked_add(SignedDuration::from_hours(24 * i64::from(days))).map(written).ok();
     say_vault(ctx, &ground.tenant_id, |vault| {
         if vault.phase == VaultPhase::Active {
@@ -357,10 +384,21 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
         say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
         return Ok(Next::After(crate::controller::converge::RESYNC));
     }
+    let place = ground.repository().url();
+    if !status.repository.is_empty() && status.repository != place {
+        // Not to be found at the new place would look as if it were destroyed, and its keys would go.
+        let message = format!(
+            "its day has come, and its BackupTarget was changed since its last set was made: the repository is at {} and the target says {place}; set the target back, or move the repository there and delete this vault's Secret {} by hand when it is destroyed",
+            status.repository,
+            keys::name(tenant_id)
+        );
+        say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
+        return Ok(Next::After(crate::controller::converge::RESYNC));
+    }
     let run = format!("{tenant_id}-x");
     let order = ground.order(&run, Task::Destroy { issue: ground.issue() });
     let step = Step { orders: vec![(None, order)], ..ground.step(&run, 0, VAULT_NAMESPACE, Hand::Maintainer) };
-    let report = match step::advance(ctx, step, &ground.target.spec, tenant_id, None).await? {
+    let report = match step::advance(ctx, step, &ground.target.spec, tenant_id).await? {
         Progress::Going => return Ok(Next::After(step::LOOK)),
         Progress::Ended(report) => report,
     };

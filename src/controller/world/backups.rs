@@ -3,6 +3,7 @@
 use super::enter::newer;
 use super::{Key, World};
 use crate::backup::work::{Class, Report};
+use crate::controller::backup::restore;
 use crate::policy::AppKey;
 use crate::request::backup::{BackupRun, BackupTarget, BackupVault, RestoreDrill, RestoreRun, RunPhase, RunStatus};
 use crate::request::names::{RUN, app_namespace};
@@ -74,6 +75,8 @@ pub struct Backups {
     pub drills: BTreeMap<String, Arc<RestoreDrill>>,
     /// Pods of pieces of work, by namespace and job.
     pods: HashMap<(String, String), RunPod>,
+    /// Since when a job has no pod yet, as far as this process has looked at it: by namespace and job.
+    waiting: HashMap<(String, String), Timestamp>,
     /// Pods of tenants' workloads that live, by namespace and name.
     living: HashMap<String, BTreeMap<String, LivingPod>>,
 }
@@ -136,6 +139,22 @@ impl Backups {
         self.pods.get(&(namespace.to_string(), job.to_string()))
     }
 
+    /// Since when a job has no pod, now if it was not looked at before. What was down meanwhile, this process or the API
+    /// server, did not let it start either, so when the job was to be made says nothing.
+    pub fn without_pod(&mut self, namespace: &str, job: &str, now: Timestamp) -> Timestamp {
+        let place = (namespace.to_string(), job.to_string());
+        if self.pods.contains_key(&place) {
+            self.waiting.remove(&place);
+            return now;
+        }
+        *self.waiting.entry(place).or_insert(now)
+    }
+
+    /// A job is not waited for any more.
+    pub fn let_go(&mut self, namespace: &str, job: &str) {
+        self.waiting.remove(&(namespace.to_string(), job.to_string()));
+    }
+
     /// The pods of an app's workload that live.
     pub fn living(&self, namespace: &str) -> impl Iterator<Item = (&str, &LivingPod)> {
         self.living.get(namespace).into_iter().flatten().map(|(name, pod)| (name.as_str(), pod))
@@ -175,6 +194,16 @@ impl Backups {
     #[must_use]
     pub fn written_over(&self, key: &AppKey) -> bool {
         self.restoring(key).any(|run| run.phase() == RunPhase::Running)
+    }
+
+    /// Whether a restore into an app left its data neither as it was nor as a set has it, and none has mended that since.
+    #[must_use]
+    pub fn half_written(&self, key: &AppKey) -> bool {
+        let of = || self.restores.values().filter(|run| run.spec.municipality == key.municipality && run.spec.app == key.app);
+        let ended = |run: &RestoreRun| run.status.as_ref().and_then(|status| status.ended.clone());
+        let left = of().filter(|run| run.status.as_ref().is_some_and(|status| status.unfinished)).filter_map(|run| ended(run)).max();
+        let mended = of().filter(|run| run.phase() == RunPhase::Succeeded).filter_map(|run| ended(run)).max();
+        left.is_some_and(|left| mended.is_none_or(|mended| mended < left))
     }
 
     /// Whether a tenant was filled before its first start, as its request asked for.
@@ -259,7 +288,11 @@ impl World {
         if known.is_some_and(|known| newer(&known.metadata, &object.metadata)) {
             return;
         }
-        if known.is_none_or(|known| known.spec != object.spec || known.status != object.status) {
+        let other = |known: &Arc<BackupVault>| {
+            // An admin's word stands in an annotation.
+            known.spec != object.spec || known.status != object.status || known.metadata.annotations != object.metadata.annotations
+        };
+        if known.is_none_or(other) {
             self.touch(Key::App(AppKey::new(&object.spec.municipality, &object.spec.app)));
             self.touch(Key::Vault(tenant_id.clone()));
         }
@@ -438,23 +471,25 @@ impl World {
         self.deed(&key.namespace()).map(|deed| deed.tenant_id)
     }
 
+    /// Whether an app's request asks for a backup to begin with, and it was not filled from it yet.
+    #[must_use]
+    pub fn to_be_filled(&self, key: &AppKey) -> bool {
+        let fills = self.apps.get(key).is_some_and(|record| record.object.spec.restore_from.is_some());
+        fills && !self.tenant_of(key).is_some_and(|tenant_id| self.backups.filled(&tenant_id))
+    }
+
     /// Whether nothing of an app may run for now because of its backups: it is being filled.
     #[must_use]
     pub fn held_for_restore(&self, key: &AppKey) -> bool {
-        let fills = self.apps.get(key).is_some_and(|record| record.object.spec.restore_from.is_some());
-        let tenant_id = self.tenant_of(key);
         // A new app never starts before it is filled, whatever became of the restore.
-        if fills && !tenant_id.as_deref().is_some_and(|tenant_id| self.backups.filled(tenant_id)) {
-            return true;
-        }
-        if self.backups.fills(&key.namespace(), tenant_id.as_deref()) {
+        if self.to_be_filled(key) || self.backups.fills(&key.namespace(), self.tenant_of(key).as_deref()) {
             return true;
         }
         self.backups.restoring(key).any(|run| {
-            // Before the data is written over a set is made of the running app.
-            let made = run.status.as_ref().is_some_and(|status| status.steps.iter().any(|step| step.name == "backup" && step.done));
-            run.spec.fresh || made
-        })
+            // Before the data is written over a set is made of the running app, and in the end it is seen whether it answers.
+            let done = |name| run.status.as_ref().is_some_and(|status| status.steps.iter().any(|step| step.name == name && step.done));
+            !done(restore::START) && (run.spec.fresh || done(restore::BACKUP))
+        }) || self.backups.half_written(key)
     }
 }
 
