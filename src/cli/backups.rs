@@ -64,6 +64,9 @@ pub struct Restore {
     /// Another app of the same municipality whose set it is.
     #[arg(long, value_name = "APP")]
     from: Option<String>,
+    /// The app also goes back to the version that wrote the set, the one that it had before an upgrade.
+    #[arg(long)]
+    with_version: bool,
     /// Go on where no set can be made of what is there now because it is broken, for this reason. Then nothing can be put back.
     #[arg(long, value_name = "REASON")]
     without_set_before: Option<String>,
@@ -279,6 +282,7 @@ impl Restore {
                 set: self.set.clone(),
                 before: self.before.map(|time| time.to_string()),
                 fresh: false,
+                with_version: self.with_version,
                 without_set_before: self.without_set_before.clone(),
             };
             let run = RestoreRun { metadata: ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() }, spec, status: None };

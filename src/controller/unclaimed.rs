@@ -7,7 +7,6 @@ use super::error::ReconcileError;
 use super::queue::Next;
 use super::reconcile::finish;
 use super::tenant::{Wish, converge_app};
-use super::world::backups::Record;
 use super::world::{Key, World};
 use super::{Context, backup};
 use crate::apply::ApplyError;
@@ -104,15 +103,7 @@ async fn last_backup(ctx: &Context, key: &AppKey, facts: &Facts) -> Result<Resul
         }
         FinalSet::Going => Err(Next::After(Duration::from_secs(30))),
         FinalSet::Made(set) => {
-            let (tried, busy) = {
-                let world = ctx.world();
-                let drills: Vec<_> = world.backups.drills_of(tenant_id).filter(|drill| drill.spec.set == set).cloned().collect();
-                let last = drills.iter().filter_map(|drill| drill.metadata.creation_timestamp.as_ref().map(|time| time.0)).max();
-                (last, drills.iter().any(|drill| !drill.phase().is_over()))
-            };
-            if !busy && tried.is_none_or(|last| now.duration_since(last) > vault::AGAIN) {
-                vault::prove(ctx, &ground, &set).await?;
-            }
+            vault::prove(ctx, &ground, &set, now).await?;
             Err(Next::After(Duration::from_secs(30)))
         }
         FinalSet::None => {

@@ -23,6 +23,8 @@ pub enum Course {
     Halted(AppKey),
     /// A platform admin must allow the change.
     Unacknowledged(Because),
+    /// It is its turn, as soon as a set of what is there was made and tried: nothing else leads back from this change.
+    Secures,
     /// It goes back to what it had, for it did not answer in time.
     Back,
     /// It went back to what it had.
@@ -47,7 +49,7 @@ impl Course {
         match self {
             Self::UpToDate | Self::Move => Turn::Now,
             Self::Back => Turn::Back,
-            Self::Waits | Self::Halted(_) | Self::Unacknowledged(_) | Self::WentBack | Self::Unfit => Turn::Stay,
+            Self::Waits | Self::Halted(_) | Self::Unacknowledged(_) | Self::Secures | Self::WentBack | Self::Unfit => Turn::Stay,
         }
     }
 }
@@ -83,6 +85,10 @@ pub struct Follower<'a> {
     pub asks: bool,
     /// Between what it has, or had before the target, and the target lies a version that changes the shape of data.
     pub migrates: bool,
+    /// A set was made of what it has and restored elsewhere, just now; or there is nothing that could make one.
+    pub secured: bool,
+    /// A restore takes it back to what it had, with the data of that time.
+    pub returns: bool,
     /// The version that it has is newer than the target's in the order of the entry, or the entry has it no more.
     pub goes_back: bool,
     /// Its request does not fit the target.
@@ -194,6 +200,9 @@ pub fn pace(target: Target<'_>, followers: &[Follower<'_>], now: Timestamp) -> P
         Stand::WentBack => Course::WentBack,
         Stand::Unfit => Course::Unfit,
         Stand::Unacknowledged(because) => Course::Unacknowledged(*because),
+        Stand::Asks { .. } | Stand::Waits { .. } if (next[at] || matches!(stand, Stand::Asks { .. })) && unsecured(&followers[at]) => {
+            Course::Secures
+        }
         Stand::Asks { .. } => Course::Move,
         Stand::Waits { .. } if next[at] => Course::Move,
         Stand::Waits { .. } => stopped.map_or(Course::Waits, |culprit| Course::Halted(culprit.clone())),
@@ -226,9 +235,17 @@ pub fn pace(target: Target<'_>, followers: &[Follower<'_>], now: Timestamp) -> P
     Pace { courses: stands.iter().enumerate().map(course).collect(), status, look_again: due.min() }
 }
 
+/// Whether nothing would lead an app back from the change.
+const fn unsecured(follower: &Follower<'_>) -> bool {
+    follower.migrates && !follower.secured
+}
+
 fn stand(target: Target<'_>, follower: &Follower<'_>, now: Timestamp) -> Stand {
     let grant = follower.grant;
     if grant.revision == target.revision {
+        if follower.returns {
+            return Stand::Failed { goes_back: !follower.stuck };
+        }
         let Health::Silent(since) = follower.health else { return Stand::Done };
         let Some(before) = &grant.before else { return Stand::Excused };
         let due = due(since, target.rollout);

@@ -29,6 +29,10 @@ pub fn up_to_date(grant: &Grant, course: &Course, unfit: &[Rejection]) -> Verdic
             "AwaitingAcknowledgement",
             "the new version changes the shape of the app's data; a platform admin must allow it, as the status of the catalogue's entry says".into(),
         ),
+        Course::Secures => no(
+            "BackupFirst",
+            "the catalogue's entry changes the shape of the app's data; a backup is made and tried first, then the app gets the change".into(),
+        ),
         Course::Unacknowledged(Because::GoesBack) => no(
             "AwaitingAcknowledgement",
             "the catalogue goes back to an older version; a platform admin must allow it, as the status of the catalogue's entry says".into(),

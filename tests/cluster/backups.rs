@@ -70,7 +70,7 @@ async fn volume(world: &World, namespace: &str, claim: &str, size: &str) {
 }
 
 /// A system with one volume and one program.
-fn keeper() -> Value {
+pub fn keeper() -> Value {
     serde_yaml::from_str(include_str!("keeper.yaml")).unwrap()
 }
 

@@ -17,6 +17,7 @@ mod hands;
 mod kit;
 mod life;
 mod members;
+mod migration;
 mod operator;
 mod platform;
 mod removal;

@@ -66,6 +66,7 @@ pub async fn ensure_filled(ctx: &Context, key: &AppKey, tenant_id: &str) -> Resu
         set: wanted.set,
         before: wanted.before,
         fresh,
+        with_version: false,
         without_set_before: None,
     };
     let run = RestoreRun { metadata: meta(&fill_name(tenant_id), key, tenant_id, Some(VAULT_NAMESPACE)), spec, status: None };
@@ -187,6 +188,12 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
         let message = "`fresh` is for the filling of a new app by its own request; leave it out, and a set is made of what is there first";
         return fail(ctx, run, status, Class::Order, message).await;
     }
+    let has = own.grant.as_ref().map(|grant| (grant.revision.as_str(), grant.before.as_ref().map(|before| before.revision.as_str())));
+    let leads_there = has.is_some_and(|(now, before)| now == set.revision || before == Some(set.revision.as_str()));
+    if run.spec.with_version && !leads_there {
+        let message = "the set was written by another version than the app has, and than the one that it had before; leave withVersion out to restore its data only";
+        return fail(ctx, run, status, Class::Order, message).await;
+    }
     if name.len() > LONGEST_NAME {
         let message = format!(
             "the name has {} characters and Jobs are named after it, so it may have {LONGEST_NAME}; take a shorter one",
@@ -216,7 +223,8 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
     let problem = {
         let world = ctx.world();
         let missing = |part: &String| plan_of(&world, own, part).is_none();
-        set.parts.keys().find(|part| missing(part)).cloned()
+        // By the version that it goes back to, it has.
+        set.parts.keys().find(|part| !run.spec.with_version && missing(part)).cloned()
     };
     if let Some(part) = problem {
         let message =
@@ -268,6 +276,9 @@ async fn go_on(
             let read = { ctx.world().backups.runs_of(&own.tenant_id).any(|run| run.phase() == RunPhase::Running) };
             if read {
                 return wait(ctx, run, status, "waiting until a backup of the app is over").await;
+            }
+            if run.spec.with_version && own.grant.as_ref().is_none_or(|grant| grant.revision != set.revision) {
+                return wait(ctx, run, status, "waiting until the app is back at the version that wrote the set").await;
             }
             let name = run.metadata.name.as_deref().unwrap_or_default();
             if !super::admitted(&ctx.world(), name, Timestamp::now()) {
@@ -519,7 +530,8 @@ async fn undo(
         return again(ctx, run, status, &space, number, message, std::time::Duration::from_mins(1)).await;
     }
     let failure = RunFailure { class, message: format!("{part}: {message}") };
-    let made = { set_before(&ctx.world(), &status, own) };
+    // What was there before was written by the version that the app has left.
+    let made = { set_before(&ctx.world(), &status, own) }.filter(|_| !run.spec.with_version);
     let Some(made) = made else {
         step::clear(ctx, &space, &name, number).await?;
         if run.spec.fresh || part == ANSWER {
@@ -527,10 +539,12 @@ async fn undo(
             return fail(ctx, run, status, class, &failure.message).await;
         }
         status.unfinished = true;
-        let message = format!(
-            "{}; there is no set of what was there before, so the app stays stopped until another restore succeeds",
-            failure.message
-        );
+        let why = if run.spec.with_version {
+            "what was there before is of the version that it left"
+        } else {
+            "there is no set of what was there before"
+        };
+        let message = format!("{}; {why}, so the app stays stopped until another restore succeeds", failure.message);
         return fail(ctx, run, status, class, &message).await;
     };
     status.failure = Some(failure);

@@ -113,6 +113,7 @@ async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Gra
         message: "the backup has begun".into(),
         began: Some(written(now)),
         sentinel: hex::encode(sentinel),
+        revision: grant.revision.clone(),
         steps,
         coverage: plan.coverage.clone(),
         left_out: left_out(&plan),
@@ -127,6 +128,10 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
     let Some((number, _)) = step::begin_next(&mut status.steps, Timestamp::now()) else {
         return fail(ctx, run, status, Class::Other, "the backup has no steps").await;
     };
+    if !status.revision.is_empty() && status.revision != grant.revision {
+        let why = "the app got another version while it was backed up, so the parts would not fit together; another backup is made";
+        return fail(ctx, run, status, Class::Other, why).await;
+    }
     let step_name = status.steps[number].name.clone();
     let Some((rendered, plan)) = plan(ctx, ground, grant).await? else {
         return fail(ctx, run, status, Class::Other, "what the app consists of is not known any more").await;

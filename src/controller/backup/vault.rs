@@ -12,9 +12,10 @@ use crate::controller::queue::Next;
 use crate::controller::unclaimed::pause_until;
 use crate::controller::world::World;
 use crate::controller::world::backups::Record;
+use crate::controller::world::rollouts::SECURED_FOR;
 use crate::controller::{Context, intake};
 use crate::desired::Owner;
-use crate::policy::AppKey;
+use crate::policy::{AppKey, Course};
 use crate::request::backup::{
     BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Level, RestoreDrillSpec, RunKind, RunPhase, VAULT_NAMESPACE, VaultPhase,
 };
@@ -99,6 +100,10 @@ pub async fn reconcile(ctx: &Context, tenant_id: &str) -> Result<Next, Reconcile
     }
     if let Some((slot, level, set, slice)) = plan.drill {
         make_drill(ctx, &ground, &slot, level, set, slice).await?;
+    }
+    let secures = { ctx.world().apps.get(&ground.key).is_some_and(|record| record.course == Course::Secures) };
+    if secures {
+        secure(ctx, &ground, now).await?;
     }
     let days = Some(ground.profile.final_retention_days);
     say_vault(ctx, tenant_id, |vault| {
@@ -325,9 +330,52 @@ async fn make_drill(ctx: &Context, ground: &Ground, slot: &Slot, level: Level, s
     }
 }
 
-/// A drill at once of one set, as a final backup needs it.
-pub async fn prove(ctx: &Context, ground: &Ground, set: &str) -> Result<(), ApplyError> {
-    make_drill(ctx, ground, &Slot::at(Timestamp::now()), Level::Restore, set.to_string(), None).await
+/// Restores a set elsewhere at once, as a last backup and one before an upgrade need it; after a failure again in a while.
+pub async fn prove(ctx: &Context, ground: &Ground, set: &str, now: Timestamp) -> Result<(), ApplyError> {
+    let (tried, busy) = {
+        let world = ctx.world();
+        let drills: Vec<_> = world.backups.drills_of(&ground.tenant_id).filter(|drill| drill.spec.set == set).cloned().collect();
+        let last = drills.iter().filter_map(|drill| drill.metadata.creation_timestamp.as_ref().map(|time| time.0)).max();
+        (last, drills.iter().any(|drill| !drill.phase().is_over()))
+    };
+    if busy || tried.is_some_and(|last| now.duration_since(last) <= AGAIN) {
+        return Ok(());
+    }
+    make_drill(ctx, ground, &Slot::at(now), Level::Restore, set.to_string(), None).await
+}
+
+/// Makes a set of what an app has before its data changes shape, and tries it.
+async fn secure(ctx: &Context, ground: &Ground, now: Timestamp) -> Result<(), ApplyError> {
+    let (newest, verified) = {
+        let world = ctx.world();
+        let fresh = |run: &&std::sync::Arc<BackupRun>| {
+            run.metadata.creation_timestamp.as_ref().is_some_and(|time| now.duration_since(time.0) < SECURED_FOR)
+        };
+        let newest =
+            world.backups.runs_of(&ground.tenant_id).filter(|run| run.spec.kind == RunKind::BeforeUpgrade).filter(fresh).last().cloned();
+        let sets = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| status.sets.as_slice());
+        let verified = newest
+            .as_ref()
+            .is_some_and(|run| sets.unwrap_or_default().iter().any(|set| Some(&set.name) == run.metadata.name.as_ref() && set.verified));
+        (newest, verified)
+    };
+    let again = match &newest {
+        None => true,
+        Some(run) if run.phase() == RunPhase::Failed => {
+            let ended = run.status.as_ref().and_then(|status| time(status.ended.as_ref()));
+            ended.is_none_or(|ended| now.duration_since(ended) > AGAIN)
+        }
+        Some(_) => false,
+    };
+    if again {
+        return make_run(ctx, ground, &Slot::at(now), RunKind::BeforeUpgrade).await.map(drop);
+    }
+    match newest {
+        Some(run) if run.phase() == RunPhase::Succeeded && !verified => {
+            prove(ctx, ground, run.metadata.name.as_deref().unwrap_or_default(), now).await
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The app is gone; its vault is kept until its day.

@@ -296,7 +296,9 @@ impl World {
             self.touch(Key::App(AppKey::new(&object.spec.municipality, &object.spec.app)));
             self.touch(Key::Vault(tenant_id.clone()));
         }
+        let key = AppKey::new(&object.spec.municipality, &object.spec.app);
         self.backups.vaults.insert(tenant_id, Arc::new(object));
+        self.backups_concern(&key);
     }
 
     /// Takes a vault out.
@@ -329,6 +331,7 @@ impl World {
         self.backups.restores.insert(name.clone(), Arc::new(object));
         self.work_changed(Piece::Restore, &name, None, freed);
         // It pauses the app, and lets it go on.
+        self.backups_concern(&key);
         self.touch(Key::App(key));
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub mod backups;
 mod enter;
-mod rollouts;
+pub mod rollouts;
 mod undecide;
 
 pub use enter::{key_of, stand_in};

@@ -3,15 +3,23 @@
 //! A system is looked at only when one of its apps does not have what the catalogue says, so an app that is new costs nothing.
 
 use super::{AppRecord, Key, World};
+use crate::controller::backup::restore::BACKUP;
+use crate::controller::world::backups::Record;
 use crate::policy::catalogue::Entry;
 use crate::policy::rollout::{Follower, Health, Target, pace};
 use crate::policy::{AppKey, Course};
+use crate::request::RestoreRun;
 use crate::request::app::Grant;
+use crate::request::backup::{RunKind, RunPhase};
 use crate::request::names::{ALLOW_REVISION, RESUME_ROLLOUTS};
 use crate::request::system::{Phase, RolloutStatus, Version};
 use crate::status::conditions::find;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// How old the set may be from which an app starts into a change of its data's shape.
+pub const SECURED_FOR: SignedDuration = SignedDuration::from_hours(6);
 
 /// What is known of roll-outs.
 #[derive(Debug, Default)]
@@ -105,6 +113,10 @@ impl World {
                 record.course = course;
                 if matches!(record.course, Course::Move | Course::Back) {
                     self.line_up(&key);
+                } else if record.course == Course::Secures
+                    && let Some(tenant_id) = self.tenant_of(&key)
+                {
+                    self.touch(Key::Vault(tenant_id));
                 }
                 self.touch(Key::App(key));
             }
@@ -114,6 +126,46 @@ impl World {
     /// Whether a request itself asks for another version than its app has.
     pub(super) fn asks(&self, key: &AppKey) -> bool {
         self.apps.get(key).is_some_and(|record| record.grant.as_ref().is_some_and(|grant| asks(record, &grant.version)))
+    }
+
+    /// Whether a set of what an app has was made and restored elsewhere, so lately that nothing is lost by going back to it.
+    /// On a platform without backups the admin's word that allows the change is all there is.
+    fn secured(&self, key: &AppKey, grant: &Grant, now: Timestamp) -> bool {
+        if self.register.settings().backup.is_none() {
+            return true;
+        }
+        let vault = self.tenant_of(key).and_then(|tenant_id| self.backups.vaults.get(&tenant_id));
+        let sets = vault.and_then(|vault| vault.status.as_ref()).map(|status| status.sets.as_slice()).unwrap_or_default();
+        sets.iter().any(|set| {
+            let fresh = set.recovery_point.parse::<Timestamp>().is_ok_and(|at| now.duration_since(at) < SECURED_FOR);
+            set.kind == RunKind::BeforeUpgrade && set.verified && fresh && set.revision == grant.revision
+        })
+    }
+
+    /// Whether a restore that is at work takes an app back to the revision that it had before.
+    fn returns(&self, key: &AppKey, grant: &Grant) -> bool {
+        let Some(before) = &grant.before else { return false };
+        // Until a set of what is there now was made the app runs on, and its data is of the version that it has.
+        let stopped = |run: &RestoreRun| {
+            let status = run.status.as_ref();
+            status.is_some_and(|status| status.steps.iter().any(|step| step.name == BACKUP && step.done))
+        };
+        let back = |run: &&Arc<RestoreRun>| run.spec.with_version && run.phase() == RunPhase::Running && stopped(run);
+        self.backups.restoring(key).filter(back).any(|run| {
+            let set = run.status.as_ref().and_then(|status| status.set.as_deref());
+            let sets = self.backups.vaults.values().filter_map(|vault| vault.status.as_ref()).flat_map(|status| &status.sets);
+            sets.into_iter().any(|of| Some(of.name.as_str()) == set && of.revision == before.revision)
+        })
+    }
+
+    /// Something about an app's backups is other than before, and its turn may hang on that.
+    pub(super) fn backups_concern(&mut self, key: &AppKey) {
+        let Some(record) = self.apps.get(key) else { return };
+        let returns = self.backups.restoring(key).any(|run| run.spec.with_version);
+        if record.course == Course::Secures || returns {
+            let system = record.object.spec.system.clone();
+            self.rollouts.look_at(&system);
+        }
     }
 
     /// While an entry has a problem, who does not have what it says goes on waiting.
@@ -163,7 +215,7 @@ impl World {
                 resumed,
             };
             let followers: Vec<Follower<'_>> =
-                records.iter().filter_map(|(key, record)| follower(key, record, entry, version, revision)).collect();
+                records.iter().filter_map(|(key, record)| follower(self, key, record, (entry, version, revision), now)).collect();
             let paced = pace(target, &followers, now);
             courses.extend(followers.iter().map(|follower| follower.key.clone()).zip(paced.courses));
             again = [again, paced.look_again].into_iter().flatten().min();
@@ -183,7 +235,13 @@ fn worth_saying(version: &Version, status: RolloutStatus, before: &[RolloutStatu
     }
 }
 
-fn follower<'a>(key: &'a AppKey, record: &'a AppRecord, entry: &Entry, version: &Version, revision: &str) -> Option<Follower<'a>> {
+fn follower<'a>(
+    world: &World,
+    key: &'a AppKey,
+    record: &'a AppRecord,
+    (entry, version, revision): (&Entry, &Version, &str),
+    now: Timestamp,
+) -> Option<Follower<'a>> {
     let grant = record.grant.as_ref()?;
     let at_target = grant.revision == revision;
     let from = grant.before.as_ref().filter(|_| at_target).map_or(&grant.version, |before| &before.version);
@@ -194,6 +252,8 @@ fn follower<'a>(key: &'a AppKey, record: &'a AppRecord, entry: &Entry, version: 
         grant,
         asks: asks(record, &grant.version),
         migrates,
+        secured: !migrates || world.secured(key, grant, now),
+        returns: at_target && world.returns(key, grant),
         goes_back: !at_target && entry.goes_back(&grant.version, &version.name),
         unfit: !record.unfit.is_empty() || !record.rejections.is_empty(),
         health: health(record, grant),

@@ -25,6 +25,8 @@ struct App {
     answered: Option<String>,
     goes_back: bool,
     migrates: bool,
+    secured: bool,
+    returns: bool,
     unfit: bool,
     asks: bool,
     looked_at: bool,
@@ -41,6 +43,8 @@ impl App {
             answered: Some(OLD.into()),
             goes_back: false,
             migrates: false,
+            secured: true,
+            returns: false,
             unfit: false,
             asks: false,
             looked_at: true,
@@ -83,6 +87,8 @@ fn paced(target: Target<'_>, apps: &[App], now: Timestamp) -> Pace {
             asks: app.asks,
             goes_back: app.goes_back,
             migrates: app.migrates,
+            secured: app.secured,
+            returns: app.returns,
             looked_at: app.looked_at,
             stuck: false,
             unfit: app.unfit,
@@ -330,4 +336,29 @@ proptest! {
             other => prop_assert!(false, "it does not come to an end: {:?} {:?}", other, status),
         }
     }
+}
+
+#[test]
+fn what_migrates_waits_for_a_set_that_was_tried_and_a_restore_leads_back() {
+    let mut apps = towns();
+    for app in &mut apps {
+        (app.migrates, app.secured) = (true, false);
+    }
+    let allowed = Target { allowed: Some(NEW), ..target() };
+    for second in 0..3 {
+        let (moved, pace) = step(allowed, &mut apps, at(second));
+        assert_eq!((moved.len(), &pace.courses[3], &pace.courses[0]), (0, &Course::Secures, &Course::Waits), "one after another");
+    }
+    apps[3].secured = true;
+    assert_eq!(step(allowed, &mut apps, at(3)).0, ["ventspils"]);
+    apps[3].answer();
+    apps[3].returns = true;
+    let (moved, pace) = step(allowed, &mut apps, at(4));
+    assert_eq!((moved, pace.status.phase), (vec!["ventspils".to_string()], Phase::Stopped), "what was undone is given to nobody else");
+    assert_eq!(apps[3].grant.revision, OLD);
+    apps[3].returns = false;
+    assert_eq!(paced(allowed, &apps, at(5)).courses[3], Course::WentBack);
+    // A request that asks for it by itself is no exception.
+    apps[0].asks = true;
+    assert_eq!(paced(allowed, &apps, at(6)).courses[0], Course::Secures);
 }

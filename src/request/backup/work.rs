@@ -108,6 +108,9 @@ pub struct RunStatus {
     /// Random text that is in every dump of the set.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub sentinel: String,
+    /// The revision of the app's system when it began: what another one writes is not in the same set.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub revision: String,
     /// The steps, in the order in which they are done.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepRecord>,
@@ -225,6 +228,10 @@ pub struct RestoreRunSpec {
     /// The app is new and has no data, so no set is made before.
     #[serde(default)]
     pub fresh: bool,
+    /// The app also goes back to the version that wrote the set, if that is the one that it had before: the way back from a
+    /// version that changed the shape of the data. Default: the app keeps the version that it has.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_version: bool,
     /// Why to go on where no set can be made of what is there now, because it is broken: then nothing can be put back if the
     /// restore fails, and the app stays stopped until another one succeeds. Default: such a restore fails and touches nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
