@@ -13,8 +13,13 @@ use std::process::Command;
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const RULES: &str = "charts/kopnams/rules/kopnams.rules.yaml";
 /// Alerts that concern no single app, with the label that says what they concern, if there is one.
-const OF_NO_APP: [(&str, Option<&str>); 3] =
-    [("TargetBreakerOpen", Some("target")), ("RunsParked", Some("target")), ("OperatorAbsent", None)];
+const OF_NO_APP: [(&str, Option<&str>); 5] = [
+    ("TargetBreakerOpen", Some("target")),
+    ("RunsParked", Some("target")),
+    ("DrillCannotFail", Some("target")),
+    ("DrillCanarySilent", Some("target")),
+    ("OperatorAbsent", None),
+];
 
 #[test]
 fn promtool_accepts_the_rules() {
@@ -95,6 +100,7 @@ fn the_expressions_speak_of_gauges_that_exist() {
         "kopnams_restore_drill_every_seconds",
         "kopnams_restore_drill_failed",
         "kopnams_restore_drill_cannot_fail",
+        "kopnams_restore_drill_canary_failed_timestamp_seconds",
         "kopnams_retention_past_ceiling",
         "kopnams_retention_held",
         "kopnams_retention_floor_broken",
@@ -108,6 +114,11 @@ fn the_expressions_speak_of_gauges_that_exist() {
     let expressions: Vec<String> = alerts().iter().map(|alert| text(alert, "expr")).collect();
     let words = expressions.iter().flat_map(|expression| expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
     assert_eq!(words.filter(|word| word.starts_with("kopnams_")).collect::<BTreeSet<_>>(), known);
+    let registered = include_str!("../src/controller/metrics/backups.rs");
+    for gauge in known {
+        let name = gauge.strip_prefix("kopnams_").unwrap();
+        assert!(registered.contains(&format!("\"{name}\"")), "the operator has no gauge {gauge}");
+    }
 }
 
 fn tests() -> Vec<PathBuf> {

@@ -151,6 +151,12 @@ pub enum Task {
     },
     /// Lists the committed sets that the repository holds, so that the operator's own list can be made anew.
     List,
+    /// Makes a repository with one small set, sees that it restores well, and then damages its copy: a drill of it has to fail.
+    Canary {
+        /// As in [`Task::Prepare`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issue: Option<Issue>,
+    },
     /// Destroys the repository with all its versions, and the writer and bucket that [`Task::Prepare`] made.
     Destroy {
         /// What was issued, if the target isolates tenants.

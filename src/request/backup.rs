@@ -105,6 +105,15 @@ pub struct PlatformBackup {
     /// Runs at the same time at most.
     #[serde(default)]
     pub limits: Limits,
+    /// Days between two drills of a set that is damaged on purpose, at each target. They have to fail; one that does not shows
+    /// that drills prove nothing. 0 for none. Default: 7.
+    #[serde(default = "canary_every")]
+    #[schemars(range(min = 0, max = 366))]
+    pub canary_every_days: u32,
+}
+
+const fn canary_every() -> u32 {
+    7
 }
 
 // ---- what a request and a catalogue entry say ----

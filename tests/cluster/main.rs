@@ -9,6 +9,7 @@ mod admission;
 mod audit;
 mod backups;
 mod broken;
+mod canary;
 mod deeds;
 mod drift;
 mod examples;

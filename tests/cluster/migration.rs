@@ -41,7 +41,8 @@ fn a_version_that_migrates_begins_with_a_set_that_was_tried_and_that_set_leads_b
             .until("a set is made first", async || {
                 let runs = world.list("BackupRun", VAULT).await;
                 let found = runs.iter().find(|run| text(run, "/spec/kind") == "BeforeUpgrade" && text(run, "/status/phase") == "Running");
-                let more = [world.get("HostedSystem", "", "keeper").await.unwrap(), world.get("MunicipalityApp", slug, "arhivs").await.unwrap()];
+                let more =
+                    [world.get("HostedSystem", "", "keeper").await.unwrap(), world.get("MunicipalityApp", slug, "arhivs").await.unwrap()];
                 found.cloned().ok_or_else(|| runs.iter().chain(&more).map(shown).collect::<String>())
             })
             .await;

@@ -2,7 +2,7 @@
 
 use crate::world::{Tenant, noise, part, signal_group, world};
 use kopnams::backup::set::Part;
-use kopnams::backup::work::{Class, Task};
+use kopnams::backup::work::{Class, Issue, Issuer, Task};
 use kopnams_lab::{Fault, FaultProxy};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -286,4 +286,19 @@ fn a_target_that_is_away_and_one_that_refuses_are_told_apart_and_soon() {
     there.as_writer();
     there.secret("password", "password-of-away");
     there.does("r3", there.part());
+}
+
+/// F22
+#[test]
+fn a_set_that_is_damaged_on_purpose_restores_until_then_and_not_after() {
+    let Some(world) = world() else { return };
+    let tenant = world.bare("canary");
+    let issue = Some(Issue { issuer: Issuer::Versitygw, endpoint: None, lock_days: 0 });
+    let made = tenant.does("c1", Task::Canary { issue });
+    let phases: Vec<&str> = made.phases.iter().map(|(name, _)| name.as_str()).collect();
+    assert!(phases.ends_with(&["whole", "damage"]), "it was whole until then: {phases:?}");
+    assert_eq!(tenant.sets(), ["c1"], "its lists are whole, so only reading can tell");
+    tenant.does("c2", Task::Check { read: None });
+    let failed = tenant.fails("c3", tenant.restore_all(&made.snapshot.unwrap(), "drill"), Class::Damaged);
+    assert!(!failed.message.is_empty());
 }

@@ -11,6 +11,7 @@
 //! tree     what a folder and a snapshot hold, name by name
 //! compare  the facts of a loaded database
 //! upkeep   check, forget, prune, list
+//! canary   a set that is damaged on purpose, whose drill has to fail
 //! probe    whether a target answers at all
 //! prepare  makes a tenant's repository, its bucket and its writer
 //! issue    who makes buckets and users
@@ -23,6 +24,7 @@
 //! No Kubernetes is in here: an order is a file, secrets are files, and the report is a file. A secret goes to restic as
 //! a file or in its environment, never on its command line.
 
+mod canary;
 pub mod compare;
 pub mod commit;
 pub mod destroy;
@@ -121,6 +123,7 @@ impl Runner {
             Task::Compare { manifest, part, facts } => self.compare(report, manifest, part, facts),
             Task::Forget { snapshots, prune } => self.forget(report, snapshots, *prune),
             Task::List => self.list(report),
+            Task::Canary { issue } => self.canary(report, issue.as_ref()),
             Task::Destroy { issue } => self.destroy(report, issue.as_ref()),
         }
     }

@@ -1,5 +1,6 @@
 //! Backups, wired: vaults and their keys, runs, restores and drills, each a straight line that can be begun again anywhere.
 
+pub mod canary;
 pub mod drill;
 pub mod ground;
 pub mod keys;

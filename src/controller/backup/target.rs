@@ -50,6 +50,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let keys = super::keys::versions(ctx, &target.spec).await?;
     write(ctx, &target, Found { breaker: breaker.clone(), why, keys: Some(keys) }).await?;
     open_workshop(ctx, &target).await?;
+    super::canary::ensure(ctx, &target).await?;
     let next = breaker.probe_at().map_or(KEYS, |at| pause_until(at).max(std::time::Duration::from_secs(1)).min(KEYS));
     Ok(Next::After(next))
 }
@@ -126,6 +127,7 @@ async fn write(ctx: &Context, target: &Arc<BackupTarget>, found: Found) -> Resul
             "all apps write with one key, so a run that was taken over could read and delete the backups of others; use isolation perApp, or a key that cannot delete",
         ),
     };
+    let canary = { super::canary::verdict(&ctx.world(), target) };
     let keys = keys.unwrap_or_else(|| old.keys.clone());
     let changed = old.changed_generation != generation || (!old.keys.is_empty() && old.keys != keys);
     let status = BackupTargetStatus {
@@ -134,7 +136,7 @@ async fn write(ctx: &Context, target: &Arc<BackupTarget>, found: Found) -> Resul
         changed: if changed { Some(written(now)) } else { old.changed },
         changed_generation: generation,
         keys,
-        conditions: merge(&old.conditions, vec![ready, isolated], generation, now),
+        conditions: merge(&old.conditions, [ready, isolated].into_iter().chain(canary).collect(), generation, now),
     };
     if target.status.as_ref() == Some(&status) {
         return Ok(());

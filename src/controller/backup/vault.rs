@@ -1,7 +1,7 @@
 //! Vaults: made with their tenant, kept after it, destroyed on their day. What is due is made from here.
 
 use super::step::{self, Progress, Step};
-use super::{Ground, ground, keys, say_vault};
+use super::{Ground, canary, ground, keys, say_vault};
 use crate::apply::ApplyError;
 use crate::backup::coverage::State;
 use crate::backup::schedule::{self, History, Rhythm, Slot};
@@ -50,7 +50,7 @@ pub async fn ensure(ctx: &Context, key: &AppKey, tenant_id: &str) -> Result<(), 
     };
     // The keys first: a vault without them could never be opened.
     keys::ensure(ctx, tenant_id, key).await?;
-    let spec = BackupVaultSpec { municipality: key.municipality.clone(), app: key.app.clone(), target, legal_hold: false };
+    let spec = BackupVaultSpec { municipality: key.municipality.clone(), app: key.app.clone(), target, legal_hold: false, canary: false };
     let vault = BackupVault { metadata: meta(tenant_id, key, tenant_id, None), spec, status: None };
     let api: Api<BackupVault> = Api::all(ctx.writer.client().clone());
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
@@ -80,6 +80,9 @@ pub async fn reconcile(ctx: &Context, tenant_id: &str) -> Result<Next, Reconcile
     };
     let status = vault.status.clone().unwrap_or_default();
     let Some(ground) = ground else { return Ok(Next::Rest) };
+    if vault.spec.canary {
+        return canary::reconcile(ctx, &vault, &status, &ground).await;
+    }
     match status.phase {
         VaultPhase::Shredded => return Ok(Next::Rest),
         VaultPhase::Retained => return expire(ctx, &vault, &status, &ground).await,
@@ -341,6 +344,11 @@ pub async fn prove(ctx: &Context, ground: &Ground, set: &str, now: Timestamp) ->
     if busy || tried.is_some_and(|last| now.duration_since(last) <= AGAIN) {
         return Ok(());
     }
+    drill_now(ctx, ground, set, now).await
+}
+
+/// Restores a set elsewhere at once.
+pub async fn drill_now(ctx: &Context, ground: &Ground, set: &str, now: Timestamp) -> Result<(), ApplyError> {
     make_drill(ctx, ground, &Slot::at(now), Level::Restore, set.to_string(), None).await
 }
 

@@ -3,7 +3,7 @@
 use crate::backup::coverage::State;
 use crate::backup::retention::{Committed, Rules};
 use crate::backup::work::Class;
-use crate::controller::backup::{drill, ground};
+use crate::controller::backup::{canary, drill, ground};
 use crate::controller::world::World;
 use crate::controller::world::backups::Record;
 use crate::request::backup::{BackupVaultStatus, RunKind, RunPhase, SetRecord, VaultPhase};
@@ -52,6 +52,8 @@ pub struct Backups {
     not_escrowed: OfApp,
     breaker: Family<TargetLabel, Gauge>,
     parked: Family<TargetLabel, Gauge>,
+    cannot_fail: Family<TargetLabel, Gauge>,
+    canary_failed: Family<TargetLabel, Gauge>,
     build: Family<VersionLabel, Gauge>,
 }
 
@@ -92,6 +94,16 @@ impl Backups {
         }
         registry.register("target_breaker_open", "1 while a target does not answer and nothing is started", self.breaker.clone());
         registry.register("backup_runs_parked", "Backups that wait until their target answers", self.parked.clone());
+        registry.register(
+            "restore_drill_cannot_fail",
+            "1 when the drill of a set that is damaged on purpose did not fail, so that no drill proves anything",
+            self.cannot_fail.clone(),
+        );
+        registry.register(
+            "restore_drill_canary_failed_timestamp_seconds",
+            "When a drill of a set that is damaged on purpose last failed, as it has to; 0 when none has yet",
+            self.canary_failed.clone(),
+        );
         registry.register("build_info", "1, with the operator's version", self.build.clone());
     }
 
@@ -117,6 +129,8 @@ impl Backups {
         all.into_iter().for_each(Family::clear);
         self.breaker.clear();
         self.parked.clear();
+        self.cannot_fail.clear();
+        self.canary_failed.clear();
         self.build.get_or_create(&VersionLabel { version: env!("CARGO_PKG_VERSION").into() }).set(1);
         for (name, target) in &world.backups.targets {
             let open = target.status.as_ref().is_some_and(|status| !status.breaker.admits());
@@ -127,6 +141,11 @@ impl Backups {
             };
             let parked = if open { world.backups.runs.values().filter(waits).count() } else { 0 };
             self.parked.get_or_create(&TargetLabel { target: name.clone() }).set(i64::try_from(parked).unwrap_or(i64::MAX));
+        }
+        for (target, sung) in canary::all(world) {
+            let label = TargetLabel { target };
+            self.cannot_fail.get_or_create(&label).set(i64::from(sung.passed));
+            self.canary_failed.get_or_create(&label).set(sung.failed_at.map_or(0, Timestamp::as_second));
         }
         for tenant_id in world.backups.vaults.keys() {
             self.fill_one(world, tenant_id, now);

@@ -236,6 +236,12 @@ impl Backups {
         })
     }
 
+    /// The vault whose own work it is: its making, its end.
+    fn own_work(&self, run: &str) -> Option<String> {
+        let (tenant_id, _) = run.rsplit_once('-')?;
+        self.vaults.contains_key(tenant_id).then(|| tenant_id.to_string())
+    }
+
     fn piece(&self, name: &str) -> Option<Piece> {
         if self.runs.contains_key(name) {
             Some(Piece::Backup)
@@ -293,6 +299,9 @@ impl World {
             known.spec != object.spec || known.status != object.status || known.metadata.annotations != object.metadata.annotations
         };
         if known.is_none_or(other) {
+            if object.spec.canary {
+                self.touch(Key::Target(object.spec.target.clone()));
+            }
             self.touch(Key::App(AppKey::new(&object.spec.municipality, &object.spec.app)));
             self.touch(Key::Vault(tenant_id.clone()));
         }
@@ -378,10 +387,11 @@ impl World {
 
     /// A job of a piece of work came, changed or went.
     pub fn job_changed(&mut self, job: &str) {
-        if let Some((run, _)) = job.rsplit_once('-')
-            && let Some(piece) = self.backups.piece(run)
-        {
+        let Some((run, _)) = job.rsplit_once('-') else { return };
+        if let Some(piece) = self.backups.piece(run) {
             self.touch(Key::Work(piece, run.to_string()));
+        } else if let Some(tenant_id) = self.backups.own_work(run) {
+            self.touch(Key::Vault(tenant_id));
         }
     }
 
@@ -452,6 +462,8 @@ impl World {
     fn touch_work(&mut self, namespace: &str, run: String) {
         if let Some(piece) = self.backups.piece(&run) {
             self.touch(Key::Work(piece, run));
+        } else if let Some(tenant_id) = self.backups.own_work(&run) {
+            self.touch(Key::Vault(tenant_id));
         } else if let (municipality, Some(app)) = crate::live::deed::owner_by_name(namespace) {
             self.touch(Key::App(AppKey::new(municipality, app)));
         }

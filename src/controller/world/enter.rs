@@ -213,6 +213,8 @@ impl World {
             self.undecide_all();
             let apps: Vec<_> = self.apps.keys().cloned().map(Key::App).collect();
             self.to_do.extend(apps);
+            self.to_do.extend(self.backups.targets.keys().cloned().map(Key::Target));
+            self.to_do.extend(self.backups.vaults.keys().cloned().map(Key::Vault));
             self.touch_unclaimed(None);
         }
         self.platform = object.map(Arc::new);

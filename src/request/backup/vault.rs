@@ -44,6 +44,9 @@ pub struct BackupVaultSpec {
     /// Nothing of it is forgotten or destroyed as long as this stands.
     #[serde(default)]
     pub legal_hold: bool,
+    /// It is no app's: its copy is damaged on purpose, and a drill of it has to fail.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub canary: bool,
 }
 
 /// How a vault stands.
