@@ -151,6 +151,11 @@ pub enum Task {
     },
     /// Lists the committed sets that the repository holds, so that the operator's own list can be made anew.
     List,
+    /// Asks an app that was started on what was restored whether it answers.
+    Ask {
+        /// Where it is, as `http://web:8080`.
+        endpoint: String,
+    },
     /// Makes a repository with one small set, sees that it restores well, and then damages its copy: a drill of it has to fail.
     Canary {
         /// As in [`Task::Prepare`].
@@ -273,6 +278,8 @@ pub enum Class {
     NotStarted,
     /// It took longer than it may.
     Deadline,
+    /// The app was started on what was restored, and did not answer.
+    NoAnswer,
     /// The order cannot be understood.
     Order,
     /// Anything else.
@@ -298,6 +305,7 @@ impl Class {
             Self::Database => "Database",
             Self::NotStarted => "NotStarted",
             Self::Deadline => "Deadline",
+            Self::NoAnswer => "NoAnswer",
             Self::Order => "Order",
             Self::Other => "Other",
         }

@@ -26,12 +26,23 @@ pub struct Secrets<'a> {
     pub wanted: &'a [GeneratedSecret],
     /// The request's text at whose change all values are made anew.
     pub rotation: Option<&'a str>,
+    /// Values that they are to have, as `secret.key`, of something that is started in the place of an app; those are copies
+    /// themselves, and kept nowhere.
+    pub known: Option<&'a BTreeMap<String, ByteString>>,
+}
+
+impl Secrets<'_> {
+    /// The values that a secret is to have.
+    fn known_of(&self, secret: &GeneratedSecret) -> BTreeMap<String, ByteString> {
+        let value = |key: &String| Some((key.clone(), self.known?.get(&format!("{}.{key}", secret.name))?.clone()));
+        secret.keys.keys().filter_map(value).collect()
+    }
 }
 
 /// Makes the secrets of an app that are missing, and the keys that a later version adds; all anew when the request asks for it.
 pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Result<(), ApplyError> {
     let app = owner.app.map(|app| AppKey::new(owner.municipality, app));
-    let vault = app.filter(|_| ctx.world().register.settings().backup.is_some());
+    let vault = app.filter(|_| secrets.known.is_none() && ctx.world().register.settings().backup.is_some());
     for wanted in secrets.wanted {
         let secret = (owner.namespace.to_string(), wanted.name.clone());
         let seen = Seen {
@@ -58,7 +69,8 @@ pub async fn ensure(ctx: &Context, owner: Owner<'_>, secrets: Secrets<'_>) -> Re
                 let mut metadata = owner.meta(&wanted.name);
                 metadata.namespace = None;
                 metadata.annotations = rotated(secrets.rotation);
-                let made = values(wanted, &BTreeMap::new())?;
+                let known = secrets.known_of(wanted);
+                let made = values(wanted, &known)?.into_iter().chain(known).collect();
                 keep(&made).await?;
                 let fresh = Secret { metadata, data: Some(made), type_: Some("Opaque".into()), ..Secret::default() };
                 gate.pass(api.create(&params, &fresh)).await?;

@@ -133,8 +133,11 @@ impl Metrics {
             gauge(&self.objects, world.index.len());
             gauge(&self.requests, world.apps.len());
             gauge(&self.refused, world.apps.values().filter(|app| !app.rejections.is_empty()).count());
-            let unclaimed =
-                world.index.namespaces().filter_map(|(name, _)| world.deed(name)?.key()).filter(|key| !world.apps.contains_key(key));
+            let unclaimed = world
+                .index
+                .namespaces()
+                .filter_map(|(name, _)| world.deed(name)?.key())
+                .filter(|key| !world.apps.contains_key(key) && !key.is_drill());
             gauge(&self.unclaimed, unclaimed.count());
             self.backups.fill(&world, jiff::Timestamp::now());
         }

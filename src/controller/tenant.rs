@@ -48,7 +48,7 @@ pub async fn converge_app(ctx: &Context, wish: Wish<'_>) -> Outcome {
         desired::app(tenant, &settings, &ctx.identity)
     };
     let secrets = rendered.as_ref().map_or(&[][..], |rendered| &rendered.template.secrets);
-    let secrets = Secrets { wanted: secrets, rotation: grant.rotation.as_deref() };
+    let secrets = Secrets { wanted: secrets, rotation: grant.rotation.as_deref(), known: None };
     converge(ctx, Space { name: &name, remembered, grant: Some(&text), keep_access, secrets, build: &build }).await
 }
 

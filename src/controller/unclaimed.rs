@@ -24,6 +24,9 @@ use std::time::Duration;
 
 /// Reconciles the namespace of an app that has no request.
 pub async fn reconcile(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileError> {
+    if key.is_drill() {
+        return backup::scratch::reconcile(ctx, key).await;
+    }
     let seen = facts(&ctx.world(), key);
     let Some(facts) = seen else {
         return Ok(Next::Rest);
@@ -172,7 +175,7 @@ pub fn list(world: &World, municipality: &str) -> Vec<UnclaimedTenant> {
         .filter(|(name, namespace)| name.starts_with(&prefix) && namespace.marks.is_some())
         .filter_map(|(name, _)| {
             let key = world.deed(name)?.key()?;
-            if world.apps.contains_key(&key) {
+            if world.apps.contains_key(&key) || key.is_drill() {
                 return None;
             }
             let facts = facts(world, &key)?;

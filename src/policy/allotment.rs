@@ -8,6 +8,7 @@ use crate::request::app::Grant;
 use crate::request::municipality::Allotment;
 use crate::request::names::app_namespace;
 use crate::request::quantity::{QuantityError, write_bytes, write_cpu};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Identifies an app: its municipality's slug and its own name.
@@ -19,10 +20,26 @@ pub struct AppKey {
     pub app: String,
 }
 
+/// The beginning of the name of what a drill starts; requests may not have it.
+const DRILL: &str = "drill-";
+
 impl AppKey {
     /// The key of an app of a municipality.
     pub fn new(municipality: impl Into<String>, app: impl Into<String>) -> Self {
         Self { municipality: municipality.into(), app: app.into() }
+    }
+
+    /// The key of what a drill starts in the place of an app: nobody requests it, and it goes with the drill.
+    #[must_use]
+    pub fn of_drill(municipality: &str, drill: &str) -> Self {
+        let digest = Sha256::digest(drill.as_bytes());
+        Self::new(municipality, format!("{DRILL}{}", hex::encode(&digest[..4])))
+    }
+
+    /// Whether it is what a drill starts. No request has such a name.
+    #[must_use]
+    pub fn is_drill(&self) -> bool {
+        self.app.starts_with(DRILL)
     }
 
     /// The app's namespace.

@@ -72,6 +72,11 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         );
         found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
     }
+    if ask.key.is_drill() {
+        let message =
+            format!("`{}` begins as what the platform starts to try backups; write another name, for example majaslapa", ask.key.app);
+        found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
+    }
     let Some(municipality) = register.municipality(&ask.key.municipality) else {
         let message = format!(
             "namespace `{}` is not the home of a municipality; write metadata.namespace with your municipality's slug",

@@ -23,6 +23,8 @@ use serde_json::Value;
     doc = "A municipality's request for a hosted system, in the municipality's home namespace.",
     validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([a-z0-9-]*[a-z0-9])?$') && self.metadata.name.size() <= 31 && !self.metadata.name.contains('--')")
         .message("NameInvalid: an app's name is lower-case letters, digits and single hyphens, at most 31 characters; write for example majaslapa"),
+    validation = Rule::new("!self.metadata.name.startsWith('drill-')")
+        .message("NameInvalid: names that begin with drill- are of what the platform starts to try backups; write another one, for example majaslapa"),
     printcolumn(name = "Municipality", type_ = "string", json_path = ".metadata.namespace"),
     printcolumn(name = "System", type_ = "string", json_path = ".spec.system"),
     printcolumn(name = "Version", type_ = "string", json_path = ".status.grant.version"),

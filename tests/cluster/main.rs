@@ -25,6 +25,7 @@ mod removal;
 mod rollout;
 mod run;
 mod silence;
+mod start;
 mod survival;
 mod workload;
 mod world;

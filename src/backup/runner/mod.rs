@@ -43,7 +43,7 @@ pub mod tree;
 pub mod upkeep;
 mod watch;
 
-use super::work::{ACCESS_KEY_FILE, PASSWORD_FILE, Report, SECRET_KEY_FILE, Task, Work};
+use super::work::{ACCESS_KEY_FILE, Class, PASSWORD_FILE, Report, SECRET_KEY_FILE, Task, Work};
 use failure::{Failure, Outcome};
 use restic::{Credentials, Restic};
 use s3::S3;
@@ -123,6 +123,7 @@ impl Runner {
             Task::Compare { manifest, part, facts } => self.compare(report, manifest, part, facts),
             Task::Forget { snapshots, prune } => self.forget(report, snapshots, *prune),
             Task::List => self.list(report),
+            Task::Ask { endpoint } => ask(report, endpoint),
             Task::Canary { issue } => self.canary(report, issue.as_ref()),
             Task::Destroy { issue } => self.destroy(report, issue.as_ref()),
         }
@@ -133,6 +134,24 @@ impl Runner {
         S3::new(&self.work.repository.endpoint, &self.work.repository, self.restic.credentials())
     }
 }
+
+/// Asks an app whether it answers, and not with an error of its own; a service may take a moment to lead to a pod that is ready.
+fn ask(report: &mut Report, endpoint: &str) -> Outcome<()> {
+    let mut said = probe::answers(endpoint, None);
+    for _ in 0..ASKED_AGAIN {
+        if said.is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_secs(2));
+        said = probe::answers(endpoint, None);
+    }
+    said.map_err(|why| Failure::new(Class::NoAnswer, format!("The app does not answer at {endpoint}: {why}.")))?;
+    report.message = format!("The app answers at {endpoint}.");
+    Ok(())
+}
+
+/// How often an app that does not answer is asked again.
+const ASKED_AGAIN: u32 = 10;
 
 /// A secret out of its file, without the newline that editors leave; as restic reads it, too.
 pub(crate) fn secret(folder: &Path, name: &str) -> Outcome<String> {

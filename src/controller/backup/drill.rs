@@ -7,7 +7,7 @@ use super::ground::lacks;
 use super::keys::{self, Hand};
 use super::load::{self, Load, Pattern, database_of};
 use super::step::{self, LOOK, Progress, Step};
-use super::{Ground, ground, say_vault, tidy, wait, write};
+use super::{Ground, ground, say_vault, scratch, tidy, wait, write};
 use crate::apply::ApplyError;
 use crate::backup::evidence::{self, Evidence, Finding, Outcome};
 use crate::backup::jobs::{DATA, Mount, Volume};
@@ -17,6 +17,7 @@ use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
+use crate::policy::AppKey;
 use crate::request::backup::{
     BackupVaultStatus, Failures, Level, PhaseTime, Proven, RunFailure, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
 };
@@ -42,6 +43,10 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
     let status = drill.status.clone().unwrap_or_default();
     if status.phase.is_over() {
         settle(ctx, &drill, &status).await?;
+        if drill.spec.level == Level::Start {
+            // Whatever became of it: what it started goes.
+            scratch::remove(ctx, &AppKey::of_drill(&drill.spec.municipality, name)).await?;
+        }
         return tidy(ctx, name, &drill.spec.municipality, &drill.spec.app, &status).await;
     }
     let (ground, set) = {
@@ -79,7 +84,8 @@ async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, set: &SetRecord) -> Res
         Level::Restore => vec![RESTORE.into()],
         Level::Load | Level::Start => {
             let databases = set.parts.keys().filter_map(|part| part.strip_prefix("database:"));
-            std::iter::once(RESTORE.to_string()).chain(databases.map(|name| format!("{LOAD}{name}"))).collect()
+            let more = if drill.spec.level == Level::Start { scratch::steps(set) } else { Vec::new() };
+            std::iter::once(RESTORE.to_string()).chain(databases.map(|name| format!("{LOAD}{name}"))).chain(more).collect()
         }
     };
     let mut steps: Vec<StepRecord> = names.into_iter().map(|name| StepRecord { name, ..StepRecord::default() }).collect();
@@ -108,6 +114,12 @@ async fn go_on(
         return fail(ctx, drill, status, Class::Other, "the drill has no steps").await;
     };
     let step_name = status.steps[number].name.clone();
+    if scratch::is_step(&step_name) {
+        return match scratch::advance(ctx, &name, ground, set, &status.steps[number], number).await? {
+            Progress::Going => Ok(Next::After(LOOK)),
+            Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
+        };
+    }
     let order = |task| ground.order(&name, task);
     let base = ground.step(&name, number, VAULT_NAMESPACE, Hand::Maintainer);
     let room = || match ground.grant.as_ref().filter(|_| set.bytes > SMALL) {

@@ -2,11 +2,13 @@
 
 pub mod canary;
 pub mod drill;
+pub mod fill;
 pub mod ground;
 pub mod keys;
 pub mod load;
 pub mod restore;
 pub mod run;
+pub mod scratch;
 pub mod step;
 pub mod target;
 pub mod vault;

@@ -1,27 +1,23 @@
 //! A restore: a set before it, a pause, every volume and database filled and compared, and the app again. What cannot be
 //! filled is put back as it was; an app never starts on data that is half of one set and half of another.
 
+mod back;
+
+use super::fill;
 use super::keys::Hand;
-use super::load::{self, Load, database_of};
-use super::step::{self, LOOK, Progress, Step};
-use super::vault::{make_run, meta};
+use super::step::{self, LOOK, Progress};
+use super::vault::meta;
 use super::{Ground, ground, say_vault, tidy, wait, write};
 use crate::apply::ApplyError;
-use crate::backup::coverage::{self, PartPlan, VolumePlan};
-use crate::backup::jobs::{DATA, Mount, User, Volume};
-use crate::backup::schedule::Slot;
-use crate::backup::set::Part;
-use crate::backup::work::{Class, Report, Task};
+use crate::backup::work::{Class, Report};
 use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
 use crate::controller::world::backups::Record;
-use crate::desired::{Kind, Object, Owner};
 use crate::policy::AppKey;
-use crate::request::backup::{
-    LONGEST_NAME, RestoreRunSpec, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
-};
+use crate::policy::register::Rendered;
+use crate::request::backup::{LONGEST_NAME, RestoreRunSpec, RunFailure, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
 use crate::request::names::MANAGER;
 use crate::request::written;
 use crate::request::{BackupVault, RestoreRun};
@@ -29,8 +25,6 @@ use crate::status::conditions::find;
 use jiff::{SignedDuration, Timestamp};
 use kube::Api;
 use kube::api::PostParams;
-use kube::core::{DynamicObject, TypeMeta};
-use serde_json::{Value, json};
 use std::sync::Arc;
 
 // Steps that are no parts.
@@ -222,7 +216,8 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
     status.steps = names.map(|name| StepRecord { name, ..StepRecord::default() }).collect();
     let problem = {
         let world = ctx.world();
-        let missing = |part: &String| plan_of(&world, own, part).is_none();
+        let rendered = rendered(&world, own);
+        let missing = |part: &String| rendered.as_ref().and_then(|rendered| fill::plan_of(rendered, part)).is_none();
         // By the version that it goes back to, it has.
         set.parts.keys().find(|part| !run.spec.with_version && missing(part)).cloned()
     };
@@ -241,15 +236,9 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
     Ok(Next::After(std::time::Duration::ZERO))
 }
 
-/// How a part of an app is filled.
-fn plan_of(world: &World, own: &Ground, part: &str) -> Option<PartPlan> {
-    let rendered = world.register.render(&own.key, own.grant.as_ref()?)?;
-    let claims: Vec<coverage::Claim> = coverage::expected(&rendered.objects)
-        .into_iter()
-        .map(|name| coverage::Claim { name, access_modes: Vec::new(), phase: "Bound".into(), labelled: true })
-        .collect();
-    let app = coverage::App { objects: &rendered.objects, claims: &claims, entry: &rendered.backup, exclusions: &[], quiesced: true };
-    coverage::plan(app).parts.into_iter().find(|planned| planned.part().to_string() == part)
+/// What an app consists of.
+fn rendered(world: &World, own: &Ground) -> Option<Rendered> {
+    world.register.render(&own.key, own.grant.as_ref()?)
 }
 
 async fn go_on(
@@ -270,7 +259,7 @@ async fn go_on(
     }
     let name = status.steps[number].name.clone();
     match name.as_str() {
-        BACKUP => before(ctx, run, status, own, number).await,
+        BACKUP => back::before(ctx, run, status, own, number).await,
         PAUSE => {
             // A backup that reads while this writes would be a set of neither.
             let read = { ctx.world().backups.runs_of(&own.tenant_id).any(|run| run.phase() == RunPhase::Running) };
@@ -288,7 +277,10 @@ async fn go_on(
             if !super::at_rest(ctx, &space).await? {
                 return wait(ctx, run, status, "waiting until the app has stopped").await;
             }
-            make_claims(ctx, own, set).await?;
+            let rendered = { rendered(&ctx.world(), own) };
+            if let Some(rendered) = rendered {
+                fill::make_claims(ctx, own.owner(&space), &rendered, set).await?;
+            }
             // The claims may still be on their way, of an app that is new.
             done(ctx, run, status, own, number, &Report::default()).await
         }
@@ -319,13 +311,13 @@ async fn go_on(
                 return Ok(Next::After(step::SOON));
             }
             let message = format!("the app answered before the restore and did not within {} minutes after it", patience.as_mins());
-            undo(ctx, run, status, own, number, Class::Other, &message).await
+            back::undo(ctx, run, status, own, number, Class::Other, &message).await
         }
         part => {
             let back = part.strip_prefix(BACK);
             let (ground, from) = match back {
                 Some(_) => {
-                    let made = set_before(&ctx.world(), &status, own);
+                    let made = back::set_before(&ctx.world(), &status, own);
                     let Some(made) = made else {
                         return wait(
                             ctx,
@@ -344,37 +336,6 @@ async fn go_on(
     }
 }
 
-/// Makes the claims that a `StatefulSet` would make for its pods, of which none has run yet; it takes them as they are.
-async fn make_claims(ctx: &Context, own: &Ground, set: &SetRecord) -> Result<(), ApplyError> {
-    let space = own.key.namespace();
-    let rendered = {
-        let world = ctx.world();
-        own.grant.as_ref().and_then(|grant| world.register.render(&own.key, grant))
-    };
-    let Some(rendered) = rendered else { return Ok(()) };
-    let plans: Vec<PartPlan> = { set.parts.keys().filter_map(|part| plan_of(&ctx.world(), own, part)).collect() };
-    let names = plans.into_iter().filter_map(|plan| match plan {
-        PartPlan::Volume(volume) => Some(volume.claim),
-        PartPlan::Database(database) => database.volume,
-    });
-    for name in names {
-        let Some(template) = coverage::template_of_claim(&rendered.objects, &name) else { continue };
-        ctx.writer.create_once(&claim_for(own.owner(&space), &name, template)).await?;
-    }
-    Ok(())
-}
-
-/// Such a claim. It carries no intent: like those that the set makes, it is neither repaired nor pruned.
-fn claim_for(owner: Owner<'_>, name: &str, template: &Value) -> Object {
-    let mut metadata = owner.meta(name);
-    let labels = template.pointer("/metadata/labels").and_then(Value::as_object).into_iter().flatten();
-    let labels = labels.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_string())));
-    metadata.labels.get_or_insert_default().extend(labels);
-    let types = TypeMeta { api_version: "v1".into(), kind: "PersistentVolumeClaim".into() };
-    let data = json!({"spec": template.get("spec")});
-    Object::Workload(Kind::PersistentVolumeClaim, Box::new(DynamicObject { types: Some(types), metadata, data }))
-}
-
 /// Whether an app answers, as its status says it.
 fn answers(world: &World, key: &AppKey) -> bool {
     let status = world.apps.get(key).and_then(|record| record.object.status.as_ref());
@@ -386,55 +347,6 @@ fn patience(world: &World, own: &Ground) -> SignedDuration {
     let entry = own.grant.as_ref().and_then(|grant| world.register.system(&grant.system));
     let rollout = entry.map(|entry| entry.spec.rollout).unwrap_or_default();
     SignedDuration::from_secs(i64::from(rollout.deadline_seconds))
-}
-
-/// The set that was made before the data was written over.
-fn set_before(world: &World, status: &RunStatus, own: &Ground) -> Option<SetRecord> {
-    let name = status.steps.iter().find(|step| step.name == BACKUP)?.snapshot.clone()?;
-    world.backups.vaults.get(&own.tenant_id)?.status.as_ref()?.sets.iter().find(|set| set.name == name).cloned()
-}
-
-/// Makes a set of what is there now, so that a restore can be undone.
-async fn before(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own: &Ground, number: usize) -> Result<Next, ReconcileError> {
-    let Some(name) = status.steps[number].snapshot.clone() else {
-        // A backup of this minute that was due anyway would wait for this restore, which waits for it; one that is over was
-        // made for the restore before this one.
-        let slot = {
-            let world = ctx.world();
-            let taken = |slot: &Slot| {
-                let there = world.backups.runs.get(&format!("{}-b{}", own.tenant_id, slot.name));
-                there.is_some_and(|there| there.spec.kind != RunKind::BeforeRestore || there.phase().is_over())
-            };
-            let now = Timestamp::now();
-            let mut slots = (0..60).map(|minutes| Slot::at(now + SignedDuration::from_mins(minutes)));
-            slots.find(|slot| !taken(slot)).unwrap_or_else(|| Slot::at(now))
-        };
-        let name = make_run(ctx, own, &slot, RunKind::BeforeRestore).await?;
-        status.steps[number].snapshot = Some(name);
-        status.message = "making a set of what is there now".into();
-        write(ctx, run, &status).await?;
-        return Ok(Next::After(std::time::Duration::ZERO));
-    };
-    let made = { ctx.world().backups.runs.get(&name).and_then(|run| run.status.clone()).unwrap_or_default() };
-    match made.phase {
-        RunPhase::Succeeded => {
-            let report = Report { snapshot: Some(name), ..Report::default() };
-            done(ctx, run, status, own, number, &report).await
-        }
-        RunPhase::Failed if run.spec.without_set_before.is_some() => {
-            status.steps[number].snapshot = None;
-            status.without_set_before.clone_from(&run.spec.without_set_before);
-            done(ctx, run, status, own, number, &Report::default()).await
-        }
-        RunPhase::Failed => {
-            let why = format!(
-                "no set could be made of what is there now, so nothing was touched: {}; if what is there is broken and need not be kept, say so with the reason: kopnams restore {} --without-set-before \"…\"",
-                made.message, own.key
-            );
-            fail(ctx, run, status, made.failure.map_or(Class::Other, |failure| failure.class), &why).await
-        }
-        _ => Ok(Next::After(std::time::Duration::from_secs(2))),
-    }
 }
 
 /// Fills one volume or database, and compares.
@@ -460,130 +372,26 @@ async fn fill(
     if step::clear_all(ctx, &space, &run_name, others).await? {
         return Ok(Next::After(std::time::Duration::from_secs(1)));
     }
-    let Some(plan) = ({ plan_of(&ctx.world(), own, part) }) else {
-        return undo(ctx, run, status, own, number, Class::Missing, "the app has no place for it any more").await;
+    let rendered = { rendered(&ctx.world(), own) };
+    let Some(plan) = rendered.and_then(|rendered| fill::plan_of(&rendered, part)) else {
+        return back::undo(ctx, run, status, own, number, Class::Missing, "the app has no place for it any more").await;
     };
     // The repository is the source's, the Job and the volumes are the app's own.
     let order = |task| source.order(&run_name, task);
     let base = own.step(&run_name, number, &space, Hand::Writer);
-    let manifest = set.manifest.clone();
-    let wanted = match &plan {
-        PartPlan::Volume(VolumePlan { claim, security, .. }) => {
-            let task = Task::Restore { manifest, parts: vec![(Part::Volume(claim.clone()), DATA.into())], into: None, replace: true };
-            Step {
-                user: User::from(security),
-                mounts: vec![Mount { path: DATA.into(), volume: Volume::Filled(claim.clone()) }],
-                orders: vec![(None, order(task))],
-                ..base
-            }
-        }
-        PartPlan::Database(plan) => {
-            let Some(volume) = plan.volume.clone() else {
-                return undo(ctx, run, status, own, number, Class::Database, "the database has no volume to be loaded into").await;
-            };
-            let secrets = { database_of(&ctx.world(), own, &plan.name) }.map(|pattern| pattern.secrets).unwrap_or_default();
-            let files = Volume::Filled(volume).render("files", "");
-            let load = Load { plan, secrets: &secrets, secrets_of: None, manifest, files, replace: true };
-            load::step(base, load, order)
-        }
+    let Some(wanted) = fill::step(base, &plan, set.manifest.clone(), order) else {
+        return back::undo(ctx, run, status, own, number, Class::Database, "the database has no volume to be loaded into").await;
     };
     match step::advance(ctx, wanted, &source.target.spec, &source.tenant_id).await? {
         Progress::Going => Ok(Next::After(LOOK)),
         Progress::Ended(report) => match report.failure {
             None => done(ctx, run, status, own, number, &report).await,
-            Some(class) => undo(ctx, run, status, own, number, class, &report.message).await,
+            Some(class) => back::undo(ctx, run, status, own, number, class, &report.message).await,
         },
     }
 }
 
-/// A part could not be filled: what was there before is put back, if there was anything.
-async fn undo(
-    ctx: &Context,
-    run: &Arc<RestoreRun>,
-    mut status: RunStatus,
-    own: &Ground,
-    number: usize,
-    class: Class,
-    message: &str,
-) -> Result<Next, ReconcileError> {
-    let name = run.metadata.name.clone().unwrap_or_default();
-    let space = own.key.namespace();
-    let part = status.steps[number].name.clone();
-    if class.is_the_targets() {
-        // What was there before lies at the same target, so there is nothing to do but wait for it.
-        let message = format!("{part}: the target does not answer; the app stays stopped and this is tried again");
-        return again(ctx, run, status, &space, number, message, std::time::Duration::from_secs(30)).await;
-    }
-    if part.starts_with(BACK) {
-        // Another restore may mend what this one cannot.
-        let other =
-            { ctx.world().backups.restoring(&own.key).find_map(|other| other.metadata.name.clone().filter(|other| *other != name)) };
-        if let Some(other) = other {
-            status.unfinished = true;
-            step::clear(ctx, &space, &name, number).await?;
-            let message = format!("what was there before could not be put back ({part}: {message}); the restore {other} goes on from here");
-            return fail(ctx, run, status, class, &message).await;
-        }
-        // Tried again: the app stays stopped as long as its data is neither the one nor the other.
-        let message =
-            format!("what was there before could not be put back ({part}: {message}); the app stays stopped and this is tried again");
-        return again(ctx, run, status, &space, number, message, std::time::Duration::from_mins(1)).await;
-    }
-    let failure = RunFailure { class, message: format!("{part}: {message}") };
-    // What was there before was written by the version that the app has left.
-    let made = { set_before(&ctx.world(), &status, own) }.filter(|_| !run.spec.with_version);
-    let Some(made) = made else {
-        step::clear(ctx, &space, &name, number).await?;
-        if run.spec.fresh || part == ANSWER {
-            // A new app had nothing before: it never starts, and its request says why. One that does not answer is whole.
-            return fail(ctx, run, status, class, &failure.message).await;
-        }
-        status.unfinished = true;
-        let why = if run.spec.with_version {
-            "what was there before is of the version that it left"
-        } else {
-            "there is no set of what was there before"
-        };
-        let message = format!("{}; {why}, so the app stays stopped until another restore succeeds", failure.message);
-        return fail(ctx, run, status, class, &message).await;
-    };
-    status.failure = Some(failure);
-    status.message = format!("{part} could not be restored ({message}); what was there before is put back");
-    let start = status.steps.iter().position(|step| step.name == START).unwrap_or(status.steps.len());
-    let back: Vec<_> = made.parts.keys().map(|part| StepRecord { name: format!("{BACK}{part}"), ..StepRecord::default() }).collect();
-    let put = start + back.len();
-    status.steps.splice(start..start, back);
-    for (number, step) in status.steps.iter_mut().enumerate() {
-        match step.name.as_str() {
-            // It ran again already: it stops once more, and starts on what is put back.
-            PAUSE if part == ANSWER => *step = StepRecord { name: PAUSE.into(), ..StepRecord::default() },
-            START => *step = StepRecord { name: START.into(), ..StepRecord::default() },
-            _ => step.done = number < start || number > put,
-        }
-    }
-    write(ctx, run, &status).await?;
-    step::clear(ctx, &space, &name, number).await?;
-    Ok(Next::After(std::time::Duration::ZERO))
-}
-
-/// Has a step done anew, after a while.
-async fn again(
-    ctx: &Context,
-    run: &Arc<RestoreRun>,
-    mut status: RunStatus,
-    space: &str,
-    number: usize,
-    message: String,
-    after: std::time::Duration,
-) -> Result<Next, ReconcileError> {
-    status.message = message;
-    status.steps[number].began = Some(written(Timestamp::now()));
-    write(ctx, run, &status).await?;
-    step::clear(ctx, space, run.metadata.name.as_deref().unwrap_or_default(), number).await?;
-    Ok(Next::After(after))
-}
-
-async fn done(
+pub(super) async fn done(
     ctx: &Context,
     run: &Arc<RestoreRun>,
     mut status: RunStatus,
@@ -631,7 +439,13 @@ async fn finish(
     Ok(Next::Rest)
 }
 
-async fn fail(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, class: Class, message: &str) -> Result<Next, ReconcileError> {
+pub(super) async fn fail(
+    ctx: &Context,
+    run: &Arc<RestoreRun>,
+    mut status: RunStatus,
+    class: Class,
+    message: &str,
+) -> Result<Next, ReconcileError> {
     status.phase = RunPhase::Failed;
     status.message = message.to_string();
     status.ended = Some(written(Timestamp::now()));

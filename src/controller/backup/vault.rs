@@ -252,7 +252,6 @@ fn drills(world: &World, ground: &Ground, status: &BackupVaultStatus, newest: &s
     let last = began(Level::Load);
     let proof = last.and_then(|last| last.checked_add(wait).ok());
     if level >= Level::Restore && proof.is_none_or(|at| at <= now) {
-        let level = level.min(Level::Load);
         due.drill = Some((Slot::at(now), level, newest.to_string(), None));
         return;
     }

@@ -252,7 +252,9 @@ impl World {
         let unclaimed: Vec<AppKey> =
             self.index.namespaces().filter(|(_, n)| n.marks.is_some()).filter_map(|(name, _)| self.deed(name)?.key()).collect();
         for key in unclaimed {
-            if let Some(record) = self.apps.get(&key) {
+            if key.is_drill() {
+                self.touch(Key::App(key));
+            } else if let Some(record) = self.apps.get(&key) {
                 if record.grant.is_none()
                     && let Some(grant) = self.sealed_grant(&key)
                 {
@@ -365,7 +367,8 @@ impl World {
 
     /// A tenant without a request holds what its namespace says, as long as the namespace is there.
     fn account_for_unclaimed(&mut self, key: &AppKey) {
-        if self.deed_key_lost {
+        // What a drill starts is nobody's to be counted, and goes with it.
+        if self.deed_key_lost || key.is_drill() {
             return;
         }
         match self.sealed_grant(key) {

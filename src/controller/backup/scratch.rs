@@ -1,0 +1,241 @@
+//! Where a drill starts an app: a namespace with the guard rails of the app's own, filled from a set, without any way out of
+//! it and without a host name, and gone when the drill is over, whatever became of it.
+
+use super::super::converge::{Outcome, Space, converge};
+use super::super::generated::Secrets;
+use super::keys::Hand;
+use super::step::{self, Progress, Step};
+use super::{Ground, fill, keys};
+use crate::apply::ApplyError;
+use crate::backup::work::{Class, Report, Task};
+use crate::controller::Context;
+use crate::controller::error::ReconcileError;
+use crate::controller::queue::Next;
+use crate::controller::world::backups::{Piece, Record};
+use crate::controller::world::{Key, World};
+use crate::desired::{self, AppTenant, Kind, Workload, namespace::grant_text};
+use crate::live::Health;
+use crate::policy::AppKey;
+use crate::policy::register::Rendered;
+use crate::request::app::Grant;
+use crate::request::backup::{RunPhase, SetRecord, StepRecord};
+use crate::request::system::Route;
+use crate::status::summarise::{Rails, Work as Doing};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// The namespace and everything in it is made; nothing runs.
+const SPACE: &str = "space";
+/// Before the name of a part: it is filled.
+const FILL: &str = "fill:";
+/// The app is started, and every part of it gets ready.
+const START: &str = "start";
+/// The app is asked by HTTP.
+const ASK: &str = "ask";
+
+/// The steps of a drill that starts the app, after those that restore and load.
+#[must_use]
+pub fn steps(set: &SetRecord) -> Vec<String> {
+    let parts = set.parts.keys().map(|part| format!("{FILL}{part}"));
+    std::iter::once(SPACE.to_string()).chain(parts).chain([START.into(), ASK.into()]).collect()
+}
+
+/// Whether a step is one of those.
+#[must_use]
+pub fn is_step(name: &str) -> bool {
+    matches!(name, SPACE | START | ASK) || name.starts_with(FILL)
+}
+
+fn failed(class: Class, message: impl Into<String>) -> Progress {
+    Progress::Ended(Box::new(Report { failure: Some(class), message: message.into(), ..Report::default() }))
+}
+
+fn done() -> Progress {
+    Progress::Ended(Box::default())
+}
+
+/// What is started, and what of it is left out.
+struct Stage {
+    key: AppKey,
+    grant: Grant,
+    rendered: Rendered,
+    patience: SignedDuration,
+}
+
+/// Rendered as the app itself is, and so with its own names and address, but with nobody who leads there.
+fn stage(world: &World, drill: &str, ground: &Ground) -> Option<Stage> {
+    let granted = ground.grant.as_ref()?;
+    let mut rendered = world.register.render(&ground.key, granted)?;
+    for (kind, object) in &mut rendered.objects {
+        match kind {
+            Kind::CronJob => object["spec"]["suspend"] = json!(true),
+            Kind::Deployment | Kind::StatefulSet
+                if object.pointer("/spec/replicas").and_then(Value::as_u64).is_some_and(|many| many > 1) =>
+            {
+                object["spec"]["replicas"] = json!(1);
+            }
+            _ => {}
+        }
+    }
+    rendered.objects.retain(|(kind, _)| *kind != Kind::Ingress);
+    let seconds = world.register.system(&granted.system).map(|entry| entry.spec.rollout).unwrap_or_default().deadline_seconds;
+    Some(Stage {
+        key: AppKey::of_drill(&ground.key.municipality, drill),
+        // No host name and no way out: neither the Internet, nor mail, nor another system, nor the app itself.
+        grant: Grant { hostname: None, egress: Vec::new(), suspend: false, rotation: None, ..granted.clone() },
+        rendered,
+        patience: SignedDuration::from_secs(i64::from(seconds)),
+    })
+}
+
+/// Takes a step of a drill further.
+pub async fn advance(
+    ctx: &Context,
+    drill: &str,
+    ground: &Ground,
+    set: &SetRecord,
+    step: &StepRecord,
+    number: usize,
+) -> Result<Progress, ReconcileError> {
+    let Some(stage) = ({ stage(&ctx.world(), drill, ground) }) else {
+        return Ok(failed(Class::Missing, "what the app consists of is not known any more, so it cannot be started"));
+    };
+    let space = stage.key.namespace();
+    let own = Ground { key: stage.key.clone(), ..ground.clone() };
+    let since = step.began.as_deref().and_then(|time| time.parse::<Timestamp>().ok()).unwrap_or_else(Timestamp::now);
+    let late = Timestamp::now().duration_since(since) > stage.patience;
+    let order = |task| ground.order(drill, task);
+    match step.name.as_str() {
+        SPACE => {
+            let outcome = make(ctx, ground, &stage, true).await?;
+            match outcome.work {
+                Doing::Refused(why) => Ok(failed(Class::NotStarted, format!("the API server does not take an object of the app: {why}"))),
+                Doing::Made { .. } | Doing::Nothing if outcome.rails == Rails::Live => {
+                    fill::make_claims(ctx, own.owner(&space), &stage.rendered, set).await?;
+                    Ok(done())
+                }
+                _ if late => Ok(failed(Class::NotStarted, format!("the namespace {space} could not be made in time"))),
+                _ => Ok(Progress::Going),
+            }
+        }
+        START => {
+            let outcome = make(ctx, ground, &stage, false).await?;
+            let Doing::Made { parts, ails, .. } = outcome.work else {
+                return Ok(if late {
+                    failed(Class::NoAnswer, "the app could not be started on what was restored")
+                } else {
+                    Progress::Going
+                });
+            };
+            let wrong = parts.into_iter().find_map(|(kind, name, health)| match health {
+                Health::Good => None,
+                Health::Coming(why) | Health::Failed(why) => Some(format!("{kind} {name}: {why}")),
+            });
+            Ok(match wrong {
+                None => done(),
+                Some(wrong) if late => {
+                    let pod = ails.map(|ails| format!("; a pod does not run: {ails}")).unwrap_or_default();
+                    let minutes = stage.patience.as_mins();
+                    failed(
+                        Class::NoAnswer,
+                        format!("started on what was restored, the app was not ready within {minutes} minutes: {wrong}{pod}"),
+                    )
+                }
+                Some(_) => Progress::Going,
+            })
+        }
+        ASK => {
+            let Some(endpoint) = stage.rendered.template.route.as_ref().and_then(|route| endpoint(route, &stage.rendered)) else {
+                return Ok(done());
+            };
+            let orders = vec![(None, order(Task::Ask { endpoint }))];
+            let asks = Step { orders, ..own.step(drill, number, &space, Hand::Writer) };
+            ended(ctx, &space, drill, number, step::advance(ctx, asks, &ground.target.spec, &ground.tenant_id).await?).await
+        }
+        part => {
+            let part = part.trim_start_matches(FILL);
+            let Some(plan) = fill::plan_of(&stage.rendered, part) else {
+                return Ok(failed(Class::Missing, format!("the app has no place for {part} any more")));
+            };
+            let base = own.step(drill, number, &space, Hand::Writer);
+            let Some(fills) = fill::step(base, &plan, set.manifest.clone(), order) else {
+                return Ok(failed(Class::Database, format!("{part} has no volume to be loaded into")));
+            };
+            ended(ctx, &space, drill, number, step::advance(ctx, fills, &ground.target.spec, &ground.tenant_id).await?).await
+        }
+    }
+}
+
+/// The Job of a step that has ended goes: nothing may write any more when the app is started.
+async fn ended(ctx: &Context, space: &str, drill: &str, number: usize, progress: Progress) -> Result<Progress, ReconcileError> {
+    if let Progress::Ended(report) = &progress
+        && report.failure.is_none()
+    {
+        step::clear(ctx, space, drill, number).await?;
+    }
+    Ok(progress)
+}
+
+/// Makes the namespace what it shall be: guard rails as an app's, the app's own passwords, and the app.
+async fn make(ctx: &Context, ground: &Ground, stage: &Stage, paused: bool) -> Result<Outcome, ReconcileError> {
+    let (settings, name, text) = ({ Arc::clone(ctx.world().register.settings()) }, stage.key.namespace(), grant_text(&stage.grant));
+    let known = keys::copied(ctx, &ground.tenant_id).await?;
+    let workload = Some(Workload { objects: &stage.rendered.objects, route: None, paused });
+    let build = |tenant_id: &str, seals: &desired::Seals| {
+        let (key, grant, backup) = (&stage.key, &stage.grant, ground.target.spec.egress.as_slice());
+        let tenant = AppTenant { key, grant, tenant_id, seals: Some(seals), retiring: None, members: &[], workload, backup };
+        desired::app(tenant, &settings, &ctx.identity)
+    };
+    let secrets = Secrets { wanted: &stage.rendered.template.secrets, rotation: None, known: Some(&known) };
+    let outcome =
+        converge(ctx, Space { name: &name, remembered: None, grant: Some(&text), keep_access: false, secrets, build: &build }).await;
+    match outcome.error {
+        Some(error) => Err(error),
+        None => Ok(outcome),
+    }
+}
+
+/// Where the app's route leads, within its namespace.
+fn endpoint(route: &Route, rendered: &Rendered) -> Option<String> {
+    let port = match &route.port {
+        IntOrString::Int(number) => i64::from(*number),
+        IntOrString::String(name) => {
+            let service =
+                rendered.objects.iter().find(|(kind, object)| *kind == Kind::Service && crate::template::name(object) == route.service);
+            let ports = service?.1.pointer("/spec/ports")?.as_array()?;
+            ports.iter().find(|port| port["name"] == name.as_str())?["port"].as_i64()?
+        }
+    };
+    Some(format!("http://{}:{port}", route.service))
+}
+
+/// Takes away what a drill started.
+pub async fn remove(ctx: &Context, key: &AppKey) -> Result<(), ApplyError> {
+    let name = key.namespace();
+    // Only what this very operator made as a drill's is ever deleted here.
+    let uid = {
+        let world = ctx.world();
+        let found = world.index.namespace(&name).filter(|found| !found.entry.terminating).map(|found| found.entry.uid);
+        found.filter(|_| key.is_drill() && world.deed(&name).is_some())
+    };
+    let Some(uid) = uid else { return Ok(()) };
+    super::super::generated::forget(ctx, &name);
+    ctx.writer.delete(Kind::Namespace, &name, &name, uid).await
+}
+
+/// Looks at what a drill started: it concerns the drill, or goes if there is none any more.
+pub async fn reconcile(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileError> {
+    let owner = {
+        let world = ctx.world();
+        let drills = world.backups.drills.iter().filter(|(_, drill)| drill.phase() == RunPhase::Running);
+        let mut of_this = drills.filter(|(name, drill)| AppKey::of_drill(&drill.spec.municipality, name) == *key);
+        of_this.next().map(|(name, _)| name.clone())
+    };
+    match owner {
+        Some(drill) => ctx.queue.push(Key::Work(Piece::Drill, drill)),
+        None => remove(ctx, key).await?,
+    }
+    Ok(Next::Rest)
+}
