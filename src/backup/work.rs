@@ -142,12 +142,16 @@ pub enum Task {
         /// The file with the facts found after loading.
         facts: PathBuf,
     },
-    /// Forgets exactly these snapshots, and reads nothing else out of the repository.
+    /// Forgets these snapshots.
     Forget {
         /// Ids of snapshots; none to only prune.
         snapshots: Vec<String>,
         /// Give the room back, too.
         prune: bool,
+        /// The runs whose sets are known, and those that are at work: what other runs left behind without ever making a set is
+        /// forgotten too, after two days. Without it only what is named is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<Vec<String>>,
     },
     /// Lists the committed sets that the repository holds, so that the operator's own list can be made anew.
     List,

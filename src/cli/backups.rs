@@ -5,7 +5,7 @@ use super::screen::{self, Screen, Tone, counted, wrapped};
 use crate::backup::coverage::State;
 use crate::backup::evidence::{Evidence, to_csv, to_json, verify_chain};
 use crate::request::app::BackupStatus;
-use crate::request::backup::{LONGEST_NAME, RestoreRunSpec, RunPhase, VAULT_NAMESPACE};
+use crate::request::backup::{LONGEST_NAME, RestoreRunSpec, RunKind, RunPhase, VAULT_NAMESPACE};
 use crate::request::{BackupVault, MunicipalityApp, RestoreDrill, RestoreRun};
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
@@ -252,11 +252,17 @@ fn one(app: &MunicipalityApp, screen: Screen, now: Timestamp) -> String {
     let _ = writeln!(
         text,
         "\n  {}",
-        screen.paint(Tone::Strong, &format!("{:<52}  {:<16}  {:>9}  RESTORE TRIED", "SET", "HOLDS ALL UNTIL", "SIZE"))
+        screen.paint(Tone::Strong, &format!("{:<50}  {:<16}  {:>9}  TRIED  BEFORE", "SET", "HOLDS ALL UNTIL", "SIZE"))
     );
     for set in backup.list.iter().rev() {
         let tried = if set.verified { "yes" } else { "" };
-        let line = format!("  {:<52}  {:<16}  {:>9}  {tried}", set.name, local(Some(&set.recovery_point)), size(set.bytes));
+        let before = match set.kind {
+            RunKind::Scheduled | RunKind::Manual => "",
+            RunKind::BeforeRestore => "a restore",
+            RunKind::BeforeUpgrade => "an upgrade",
+            RunKind::Final => "removal",
+        };
+        let line = format!("  {:<50}  {:<16}  {:>9}  {tried:<5}  {before}", set.name, local(Some(&set.recovery_point)), size(set.bytes));
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text

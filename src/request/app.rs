@@ -1,6 +1,6 @@
 //! The request: a municipality asks for a hosted system.
 
-use super::backup::{AppBackup, Covered, Failures, Proven, RestoreFrom};
+use super::backup::{AppBackup, Covered, Failures, Proven, RestoreFrom, RunKind};
 use super::quantity::{Bytes, Cpu};
 use super::system::any_object;
 use kube::{CustomResource, KubeSchema};
@@ -190,6 +190,9 @@ pub struct SetLine {
     /// A restore of it was tried and was good.
     #[serde(default)]
     pub verified: bool,
+    /// Why it was made.
+    #[serde(default)]
+    pub kind: RunKind,
 }
 
 /// What was granted to an app: the numbers and names from which everything of it is made.

@@ -55,7 +55,7 @@ fn answering() -> String {
 }
 
 /// A volume for a claim that is there, or will be.
-async fn volume(world: &World, namespace: &str, claim: &str, size: &str) {
+pub async fn volume(world: &World, namespace: &str, claim: &str, size: &str) {
     world
         .create(&json!({
             "apiVersion": "v1", "kind": "PersistentVolume", "metadata": {"name": format!("{namespace}-{claim}")},
@@ -310,9 +310,9 @@ fn restores_of_one_app_take_turns_and_one_that_cannot_be_done_stops_nothing() {
     });
 }
 
-/// Starts pods until the quota of an app refuses another.
-async fn fill_quota(world: &World, space: &str) {
-    let hog = json!({
+/// A pod as tenants may have it.
+pub fn idle_pod(space: &str) -> Value {
+    json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "hog-", "namespace": space},
         "spec": {
             "securityContext": {"runAsNonRoot": true, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -321,7 +321,12 @@ async fn fill_quota(world: &World, space: &str) {
                 "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
             }],
         },
-    });
+    })
+}
+
+/// Starts pods until the quota of an app refuses another.
+async fn fill_quota(world: &World, space: &str) {
+    let hog = idle_pod(space);
     let refused = loop {
         match world.create(&hog).await {
             Ok(_) => {}

@@ -10,6 +10,7 @@ mod audit;
 mod backups;
 mod broken;
 mod canary;
+mod claims;
 mod deeds;
 mod drift;
 mod examples;

@@ -137,7 +137,7 @@ fn an_app_that_does_not_answer_on_what_was_restored_is_not_proven_and_is_taken_a
         hands.answer(|work| Some(good(work)));
         let failed = over(world, "RestoreDrill", &drill, "Failed").await;
         assert_eq!(failed["status"]["failure"]["class"], "NoAnswer", "{}", shown(&failed));
-        assert!(text(&failed, "/status/message").contains("was not ready within 0 minutes: Deployment web"), "{}", shown(&failed));
+        assert!(text(&failed, "/status/message").contains("was not ready within 10 seconds: Deployment web"), "{}", shown(&failed));
         gone(world, slug).await;
         let app = world.see("MunicipalityApp", slug, "arhivs", "is not proven", |o| condition(o, "RestoreProven").1 == "DrillFailed").await;
         assert!(shown(&app).contains("NoAnswer"), "{}", shown(&app));

@@ -324,6 +324,7 @@ fn resource(kind: &str) -> ApiResource {
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1", "customresourcedefinitions".into()),
         "ValidatingAdmissionPolicy" => ("admissionregistration.k8s.io", "v1", "validatingadmissionpolicies".into()),
         "ValidatingAdmissionPolicyBinding" => ("admissionregistration.k8s.io", "v1", "validatingadmissionpolicybindings".into()),
+        "Node" => ("", "v1", "nodes".into()),
         "PersistentVolume" => ("", "v1", "persistentvolumes".into()),
         "ReplicaSet" => ("apps", "v1", "replicasets".into()),
         "BackupTarget" | "BackupVault" | "BackupRun" | "RestoreRun" | "RestoreDrill" => {

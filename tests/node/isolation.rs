@@ -1,6 +1,6 @@
 //! What reaches what, with real packets: each refusal beside a twin that gets through.
 
-use crate::house::{on_the_node, say, website};
+use crate::house::{House, on_the_node, say, website};
 
 #[test]
 fn a_tenant_reaches_its_own_and_nobody_elses() {
@@ -19,16 +19,7 @@ fn a_tenant_reaches_its_own_and_nobody_elses() {
         let service = |space: &str| {
             house.world.lab.kubectl(["get", "service", "web", "--namespace", space, "--output", "jsonpath={.spec.clusterIP}"]).unwrap()
         };
-        // A packet that is dropped has no answer in three seconds; one that is let through has it in milliseconds.
-        let ask = |from: &str, url: &str| {
-            let script = format!("curl --silent --output /dev/null --max-time 3 --write-out '%{{http_code}}' --insecure '{url}' || true");
-            let script = format!(
-                "if command -v curl >/dev/null; then {script}; else perl -e 'use IO::Socket::INET; my ($h,$p)=@ARGV; my $s=IO::Socket::INET->new(PeerAddr=>$h,PeerPort=>$p,Timeout=>3); print $s ? \"open\" : \"closed\"' {}; fi",
-                address(url)
-            );
-            house.node.exec(from, "deployment/web", &["sh", "-c", &script]).unwrap()
-        };
-        let through = |answer: &str| answer.contains("200") || answer.contains("open") || answer.contains("401") || answer.contains("403");
+        let ask = |from: &str, url: &str| ask(house, from, url);
         let one = "saldus-novads--viena";
         let own = [format!("http://{}:8080/healthz", ip(one)), format!("http://{}/healthz", service(one))];
         for url in &own {
@@ -50,6 +41,22 @@ fn a_tenant_reaches_its_own_and_nobody_elses() {
             house.page(host, "/", 200).await;
         }
     });
+}
+
+/// What a pod of a website hears from an address. A packet that is dropped has no answer in three seconds; one that is let
+/// through has it in milliseconds.
+pub fn ask(house: &House, from: &str, url: &str) -> String {
+    let script = format!("curl --silent --output /dev/null --max-time 3 --write-out '%{{http_code}}' --insecure '{url}' || true");
+    let script = format!(
+        "if command -v curl >/dev/null; then {script}; else perl -e 'use IO::Socket::INET; my ($h,$p)=@ARGV; my $s=IO::Socket::INET->new(PeerAddr=>$h,PeerPort=>$p,Timeout=>3); print $s ? \"open\" : \"closed\"' {}; fi",
+        address(url)
+    );
+    house.node.exec(from, "deployment/web", &["sh", "-c", &script]).unwrap()
+}
+
+/// Whether somebody has answered.
+pub fn through(answer: &str) -> bool {
+    ["200", "open", "401", "403"].iter().any(|said| answer.contains(said))
 }
 
 /// Host and port of a URL, apart.

@@ -30,6 +30,7 @@ mod clerks;
 mod guide;
 mod house;
 mod isolation;
+mod started;
 mod tracker;
 mod trouble;
 mod upgrade;

@@ -89,7 +89,7 @@ fn a_writer_reads_no_other_tenant_and_loses_nothing_of_its_own() {
     assert!(kept.is_some(), "what was overwritten is still there");
     // Nor does the runner forget anything with a writer's rights.
     let manifest = two.does("list", Task::List).sets[0].0.clone();
-    two.fails("forget", Task::Forget { snapshots: vec![manifest], prune: false }, Class::Refused);
+    two.fails("forget", Task::Forget { snapshots: vec![manifest], prune: false, known: None }, Class::Refused);
     assert_eq!(two.sets(), ["r1"]);
 }
 
@@ -119,7 +119,8 @@ fn junk_is_no_set_and_only_what_is_named_is_forgotten() {
     assert_eq!(tenant.sets(), ["r1", "r2"]);
 
     tenant.as_admin();
-    let forget = |snapshots: &[&str], prune| Task::Forget { snapshots: snapshots.iter().map(|&id| id.to_owned()).collect(), prune };
+    let forget =
+        |snapshots: &[&str], prune| Task::Forget { snapshots: snapshots.iter().map(|&id| id.to_owned()).collect(), prune, known: None };
     let count = || serde_json::from_slice::<Vec<serde_json::Value>>(&tenant.restic(&["snapshots", "--json"]).stdout).unwrap().len();
     let before = count();
     let id = first.snapshot.as_deref().unwrap();
@@ -132,4 +133,44 @@ fn junk_is_no_set_and_only_what_is_named_is_forgotten() {
     tenant.does("forget", forget(&[id], false));
     let second = tenant.does("list", Task::List).sets[0].0.clone();
     tenant.does("restore", tenant.restore_all(&second, "pruned"));
+}
+
+#[test]
+fn what_a_failed_run_left_behind_goes_after_two_days_and_no_set_ever_does() {
+    let Some(world) = world() else { return };
+    let tenant = world.tenant("left");
+    tenant.file("page", "x");
+    let kept = tenant.set("r1");
+    // A run that was killed before its manifest, just now, and what such runs left long ago; and a set that nobody knows.
+    tenant.does("r2", tenant.part());
+    let host = format!("--host=tenant-{}", tenant.name);
+    let make = |tags: &[&str]| {
+        let args = [&["backup", "volume", "--force", &host, "--time=2026-01-01 00:00:00"], tags].concat();
+        let output = tenant.restic(&args);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    make(&["--tag=run=r0", "--tag=part=volume:data"]);
+    make(&["--tag=run=lost", "--tag=part=volume:data"]);
+    make(&["--tag=run=lost", "--tag=part=manifest", "--tag=set=lost"]);
+    make(&["--tag=somebody"]);
+    let runs = || {
+        let all: Vec<serde_json::Value> = serde_json::from_slice(&tenant.restic(&["snapshots", "--json"]).stdout).unwrap();
+        let mut tags: Vec<String> = all.iter().map(|snapshot| snapshot["tags"][0].as_str().unwrap().to_owned()).collect();
+        tags.sort();
+        tags
+    };
+    let everything = ["run=lost", "run=lost", "run=r0", "run=r1", "run=r1", "run=r1", "run=r2", "somebody"];
+    assert_eq!(runs(), everything);
+    tenant.as_admin();
+    let forget = |known: &[&str]| {
+        let known = Some(known.iter().map(|&run| run.to_owned()).collect());
+        tenant.does("upkeep", Task::Forget { snapshots: Vec::new(), prune: false, known })
+    };
+    // Even if nothing were known, no set goes.
+    assert!(forget(&["r0"]).message.starts_with("0 snapshots are forgotten"));
+    assert_eq!(runs(), everything);
+    let said = forget(&[]);
+    assert_eq!(said.message, "1 snapshots are forgotten, 1 of them of runs that made no set.");
+    assert_eq!(runs(), ["run=lost", "run=lost", "run=r1", "run=r1", "run=r1", "run=r2", "somebody"]);
+    tenant.does("restore", tenant.restore_all(&kept.snapshot.unwrap(), "kept"));
 }

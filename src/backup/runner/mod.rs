@@ -121,7 +121,7 @@ impl Runner {
             Task::Restore { manifest, parts, into, replace } => self.restore(report, manifest, parts, into.as_deref(), *replace),
             Task::Clear { path } => Self::clear(report, path),
             Task::Compare { manifest, part, facts } => self.compare(report, manifest, part, facts),
-            Task::Forget { snapshots, prune } => self.forget(report, snapshots, *prune),
+            Task::Forget { snapshots, prune, known } => self.forget(report, snapshots, *prune, known.as_deref()),
             Task::List => self.list(report),
             Task::Ask { endpoint } => ask(report, endpoint),
             Task::Canary { issue } => self.canary(report, issue.as_ref()),

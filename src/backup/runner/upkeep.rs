@@ -5,7 +5,7 @@ use super::super::work::{Class, Report};
 use super::commit::complete;
 use super::failure::{Failure, Outcome};
 use super::restic::Call;
-use super::sets::is_id;
+use super::sets::{Snapshot, is_id};
 use super::{Runner, say, timed};
 use jiff::{SignedDuration, Timestamp};
 use std::fs;
@@ -13,6 +13,25 @@ use std::path::Path;
 
 /// How far the clock of a node may be ahead.
 const AHEAD: SignedDuration = SignedDuration::from_mins(10);
+
+/// How long the parts of a run are kept that never made a set: longer than any run takes.
+const LEFT_FOR: SignedDuration = SignedDuration::from_hours(48);
+
+/// Snapshots of runs that made no set and never will. Whatever has a manifest is a set, also one that nobody knows any more;
+/// what is dated in the future, or does not say whose it is, counts for nothing and stays.
+fn left_behind(all: &[Snapshot], known: &[String], now: Timestamp) -> Vec<String> {
+    let ours = |snapshot: &&Snapshot| snapshot.tag("run").is_some_and(|run| !known.iter().any(|known| known == run));
+    let of_run = |run: &str| {
+        all.iter().filter(move |snapshot| snapshot.tags.iter().any(|tag| tag.strip_prefix("run=") == Some(run))).collect::<Vec<_>>()
+    };
+    let over = |snapshot: &&Snapshot| {
+        let of_run = of_run(snapshot.tag("run").unwrap_or_default());
+        let manifest = Part::Manifest.to_string();
+        let a_set = of_run.iter().any(|of| of.tags.iter().any(|tag| tag.strip_prefix("part=") == Some(&manifest)));
+        !a_set && of_run.iter().all(|of| of.time < now && now.duration_since(of.time) > LEFT_FOR)
+    };
+    all.iter().filter(ours).filter(over).map(|snapshot| snapshot.id.clone()).collect()
+}
 
 impl Runner {
     /// Looks through the repository; with a share, reads that share of the data too.
@@ -53,17 +72,19 @@ impl Runner {
         Ok(())
     }
 
-    /// Forgets exactly these snapshots, and gives their room back if asked.
-    pub(crate) fn forget(&self, report: &mut Report, snapshots: &[String], prune: bool) -> Outcome<()> {
+    /// Forgets these snapshots and what runs left behind that made no set, and gives their room back if asked.
+    pub(crate) fn forget(&self, report: &mut Report, snapshots: &[String], prune: bool, known: Option<&[String]>) -> Outcome<()> {
         if let Some(wrong) = snapshots.iter().find(|id| !is_id(id)) {
             return Err(Failure::order(format!("`{wrong}` is not the whole id of a snapshot; nothing was forgotten.")));
         }
-        if snapshots.is_empty() && !prune {
+        if snapshots.is_empty() && !prune && known.is_none() {
             return Err(Failure::order("There is nothing to forget and nothing to prune."));
         }
         // Done again, some are gone already; restic would say no more than that.
         let all = self.snapshots()?;
-        let there: Vec<&String> = snapshots.iter().filter(|id| all.iter().any(|snapshot| &&snapshot.id == id)).collect();
+        let left_behind = known.map(|known| left_behind(&all, known, Timestamp::now())).unwrap_or_default();
+        let named = snapshots.iter().filter(|id| all.iter().any(|snapshot| &&snapshot.id == id));
+        let there: Vec<&String> = named.chain(left_behind.iter().filter(|id| !snapshots.contains(id))).collect();
         if !there.is_empty() {
             let args = ["forget".to_owned()].into_iter().chain(there.iter().map(|&id| id.clone()));
             timed(report, "forget", || self.restic.run(&Call::new(args)))?;
@@ -75,7 +96,9 @@ impl Runner {
         if prune {
             timed(report, "prune", || self.restic.run(&Call::new(["prune"])))?;
         }
-        report.message = format!("{} snapshots are forgotten{}.", there.len(), if prune { " and the repository is pruned" } else { "" });
+        let pruned = if prune { " and the repository is pruned" } else { "" };
+        report.message =
+            format!("{} snapshots are forgotten, {} of them of runs that made no set{pruned}.", there.len(), left_behind.len());
         Ok(())
     }
 
@@ -104,5 +127,35 @@ impl Runner {
         report.message = format!("{} sets are whole, and {passed} manifests are of no whole set.", sets.len());
         report.sets = sets;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_old_parts_of_runs_without_a_manifest_are_left_behind() {
+        let now: Timestamp = "2026-11-26T12:00:00Z".parse().unwrap();
+        let snapshot = |id: &str, hours: i64, tags: &[&str]| Snapshot {
+            id: id.into(),
+            time: now - SignedDuration::from_hours(hours),
+            tree: String::new(),
+            tags: tags.iter().map(|tag| (*tag).to_string()).collect(),
+        };
+        let all = [
+            snapshot("old", 49, &["run=failed", "part=volume:data"]),
+            snapshot("young", 47, &["run=going", "part=volume:data"]),
+            snapshot("half", 60, &["run=long", "part=volume:data"]),
+            snapshot("rest", 2, &["run=long", "part=volume:more"]),
+            snapshot("known", 99, &["run=known", "part=volume:data"]),
+            snapshot("set", 99, &["run=lost", "part=volume:data"]),
+            snapshot("list", 99, &["run=lost", "part=manifest", "set=lost"]),
+            snapshot("foreign", 99, &["something"]),
+            snapshot("two", 99, &["run=a", "run=b", "part=volume:data"]),
+            snapshot("future", -1, &["run=early", "part=volume:data"]),
+        ];
+        assert_eq!(left_behind(&all, &["known".to_string()], now), ["old"]);
+        assert_eq!(left_behind(&all, &["known".to_string(), "failed".to_string()], now), Vec::<String>::new());
     }
 }

@@ -99,13 +99,11 @@ pub async fn reconcile(ctx: &Context, vault: &BackupVault, status: &BackupVaultS
     let last = newest.and_then(|drill| drill.metadata.creation_timestamp.as_ref().map(|time| time.0));
     let due = last.and_then(|last| last.checked_add(wait).ok());
     let now = Timestamp::now();
-    match due.filter(|due| *due > now) {
-        Some(due) => Ok(Next::After(pause_until(due))),
-        None => {
-            drill_now(ctx, ground, &set.name, now).await?;
-            Ok(Next::Rest)
-        }
+    if let Some(due) = due.filter(|due| *due > now) {
+        return Ok(Next::After(pause_until(due)));
     }
+    drill_now(ctx, ground, &set.name, now).await?;
+    Ok(Next::Rest)
 }
 
 /// Makes its set, in a Job of its own.

@@ -17,6 +17,7 @@ use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
+use crate::controller::world::backups::Record;
 use crate::policy::AppKey;
 use crate::request::backup::{
     BackupVaultStatus, Failures, Level, PhaseTime, Proven, RunFailure, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
@@ -146,7 +147,8 @@ async fn go_on(
         if snapshots.is_empty() && !sunday && !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, &name, number) } {
             return ended(ctx, drill, status, ground, set, number, &Report::default()).await;
         }
-        Step { orders: vec![(None, order(Task::Forget { snapshots, prune: sunday }))], ..base }
+        let known = { known(&ctx.world(), ground) };
+        Step { orders: vec![(None, order(Task::Forget { snapshots, prune: sunday, known: Some(known) }))], ..base }
     } else if step_name == READ {
         let read = drill.spec.slice.filter(|_| drill.spec.level >= Level::Read).map(|slice| (slice, 28));
         Step { orders: vec![(None, order(Task::Check { read }))], ..base }
@@ -181,6 +183,14 @@ fn forgotten(world: &World, ground: &Ground, now: Timestamp) -> Vec<String> {
     }
     let goes = verdict(ground, vault, now).goes.into_iter().map(|gone| gone.id);
     goes.filter(|set| !world.backups.in_use(set)).collect()
+}
+
+/// The runs whose snapshots stay: those whose sets the vault has, and those that are not over.
+fn known(world: &World, ground: &Ground) -> Vec<String> {
+    let vault = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref());
+    let sets = vault.map(|status| status.sets.as_slice()).unwrap_or_default().iter().map(|set| set.name.clone());
+    let going = world.backups.runs_of(&ground.tenant_id).filter(|run| !run.phase().is_over()).filter_map(|run| run.metadata.name.clone());
+    sets.chain(going).collect()
 }
 
 /// The sets that were chosen, as far as the vault still has them.

@@ -65,6 +65,12 @@ pub fn lacks(world: &World, tenant_id: &str, asked: Option<&Time>, now: Timestam
     if waits { Ok(format!("waiting: {what}")) } else { Err(what) }
 }
 
+/// A time as people say it.
+#[must_use]
+pub fn spoken(time: SignedDuration) -> String {
+    if time.as_secs() < 120 { format!("{} seconds", time.as_secs()) } else { format!("{} minutes", time.as_mins()) }
+}
+
 /// What the data class of a granted app asks for; the defaults where that is not known.
 #[must_use]
 pub fn profile(world: &World, grant: Option<&Grant>) -> Profile {

@@ -40,8 +40,9 @@ pub use ground::{Ground, ground};
 pub async fn work(ctx: &Context, piece: Piece, name: &str) -> Result<Next, ReconcileError> {
     match piece {
         Piece::Backup => run::reconcile(ctx, name).await,
-        Piece::Restore => restore::reconcile(ctx, name).await,
-        Piece::Drill => drill::reconcile(ctx, name).await,
+        // They have many steps, and most keys of the queue are neither.
+        Piece::Restore => Box::pin(restore::reconcile(ctx, name)).await,
+        Piece::Drill => Box::pin(drill::reconcile(ctx, name)).await,
     }
 }
 
@@ -110,6 +111,7 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
                 recovery_point: set.recovery_point.clone(),
                 bytes: set.bytes,
                 verified: set.verified,
+                kind: set.kind,
             })
             .collect(),
         oldest: status.sets.first().map(|set| set.recovery_point.clone()),

@@ -4,6 +4,7 @@
 mod back;
 
 use super::fill;
+use super::ground::spoken;
 use super::keys::Hand;
 use super::step::{self, LOOK, Progress};
 use super::vault::meta;
@@ -310,7 +311,7 @@ async fn go_on(
             if since.is_none_or(|since| Timestamp::now().duration_since(since) < patience) {
                 return Ok(Next::After(step::SOON));
             }
-            let message = format!("the app answered before the restore and did not within {} minutes after it", patience.as_mins());
+            let message = format!("the app answered before the restore and did not within {} after it", spoken(patience));
             back::undo(ctx, run, status, own, number, Class::Other, &message).await
         }
         part => {

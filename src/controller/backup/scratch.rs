@@ -3,6 +3,7 @@
 
 use super::super::converge::{Outcome, Space, converge};
 use super::super::generated::Secrets;
+use super::ground::spoken;
 use super::keys::Hand;
 use super::step::{self, Progress, Step};
 use super::{Ground, fill, keys};
@@ -137,11 +138,8 @@ pub async fn advance(
                 None => done(),
                 Some(wrong) if late => {
                     let pod = ails.map(|ails| format!("; a pod does not run: {ails}")).unwrap_or_default();
-                    let minutes = stage.patience.as_mins();
-                    failed(
-                        Class::NoAnswer,
-                        format!("started on what was restored, the app was not ready within {minutes} minutes: {wrong}{pod}"),
-                    )
+                    let time = spoken(stage.patience);
+                    failed(Class::NoAnswer, format!("started on what was restored, the app was not ready within {time}: {wrong}{pod}"))
                 }
                 Some(_) => Progress::Going,
             })
