@@ -36,7 +36,7 @@ pub async fn work(ctx: Arc<Context>, mut leading: watch::Receiver<bool>) {
             Key::Platform => standing::platform(&ctx).await,
             Key::Target(name) => backup::target::reconcile(&ctx, name).await,
             Key::Vault(tenant_id) => backup::vault::reconcile(&ctx, tenant_id).await,
-            Key::Work(piece, name) => backup::work(&ctx, *piece, name).await,
+            Key::Work(piece, name) => Box::pin(backup::work(&ctx, *piece, name)).await,
         };
         ctx.metrics.reconciled(begun.elapsed(), result.as_ref().err());
         let next = match result {

@@ -77,9 +77,7 @@ fn set_of(world: &World, drill: &RestoreDrill) -> Option<SetRecord> {
 
 async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, set: &SetRecord) -> Result<Next, ReconcileError> {
     let name = drill.metadata.name.clone().unwrap_or_default();
-    if !super::admitted(&ctx.world(), &name, Timestamp::now()) {
-        return Ok(Next::After(LOOK));
-    }
+    let Some(_place) = super::place(ctx, &name) else { return Ok(Next::After(LOOK)) };
     let names: Vec<String> = match drill.spec.level {
         Level::Check | Level::Read => vec![FORGET.into(), READ.into()],
         Level::Restore => vec![RESTORE.into()],

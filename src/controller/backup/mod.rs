@@ -170,10 +170,27 @@ pub async fn at_rest(ctx: &Context, namespace: &str) -> Result<bool, ApplyError>
     Ok(!living && !crate::live::look::has_running(&ctx.client, namespace).await?)
 }
 
-/// Whether a waiting piece of work may begin.
+/// A place in the pools, kept from the moment in which it is given: until the work is written down as running many others
+/// ask, and would be given the same.
+pub struct Place<'a> {
+    ctx: &'a Context,
+    name: String,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.ctx.world().backups.release(&self.name);
+    }
+}
+
+/// The place of a waiting piece of work, if it may begin. Keep it until its status says that it runs.
 #[must_use]
-pub fn admitted(world: &World, name: &str, now: Timestamp) -> bool {
-    admissible(world, now).iter().any(|id| id == name)
+pub fn place<'a>(ctx: &'a Context, name: &str) -> Option<Place<'a>> {
+    let mut world = ctx.world();
+    admissible(&world, Timestamp::now()).iter().any(|id| id == name).then(|| {
+        world.backups.reserve(name);
+        Place { ctx, name: name.to_string() }
+    })
 }
 
 /// The waiting pieces of work that may begin.
@@ -187,17 +204,13 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
         .map(|(name, target)| (name.clone(), target.status.as_ref().map(|status| status.breaker.clone()).unwrap_or_default()))
         .collect();
     let (mut waiting, mut running) = (Vec::new(), Vec::new());
-    let mut sort = |run: Run, phase: RunPhase| match phase {
-        RunPhase::Pending => waiting.push(run),
-        RunPhase::Running => running.push(run),
-        RunPhase::Succeeded | RunPhase::Failed => {}
-    };
+    let mut sort = |run: Run, goes_on: bool| if goes_on { running.push(run) } else { waiting.push(run) };
     let target_of = |tenant: &str| world.backups.vaults.get(tenant).map(|vault| vault.spec.target.clone()).unwrap_or_default();
     let due = |meta: &ObjectMeta| meta.creation_timestamp.as_ref().map_or(Timestamp::MIN, |time| time.0);
     for (id, run) in world.backups.runs.iter().filter(|(_, run)| !run.phase().is_over()) {
         let key = AppKey::new(&run.spec.municipality, &run.spec.app);
         // What is half written over is no backup of anything. The set from before a restore is made before it writes.
-        if run.phase() == RunPhase::Pending && run.spec.kind != RunKind::BeforeRestore && world.backups.written_over(&key) {
+        if !world.backups.goes_on(run.as_ref()) && run.spec.kind != RunKind::BeforeRestore && world.backups.written_over(&key) {
             continue;
         }
         let node = world.backups.living(&key.namespace()).find_map(|(_, pod)| pod.node.clone());
@@ -207,13 +220,16 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
             RunKind::Scheduled | RunKind::Manual => Purpose::Backup,
         };
         let tenant = run.spec.tenant_id.clone();
-        sort(Run { id: id.clone(), target: target_of(&tenant), tenant, node, due: due(&run.metadata), purpose }, run.phase());
+        sort(
+            Run { id: id.clone(), target: target_of(&tenant), tenant, node, due: due(&run.metadata), purpose },
+            world.backups.goes_on(run.as_ref()),
+        );
     }
     for (id, drill) in world.backups.drills.iter().filter(|(_, drill)| !drill.phase().is_over()) {
         let tenant = drill.spec.tenant_id.clone();
         let purpose = if drill.spec.level < Level::Restore { Purpose::Upkeep } else { Purpose::Drill };
         let run = Run { id: id.clone(), target: target_of(&tenant), tenant, node: None, due: due(&drill.metadata), purpose };
-        sort(run, drill.phase());
+        sort(run, world.backups.goes_on(drill.as_ref()));
     }
     for (id, restore) in world.backups.restores.iter().filter(|(_, restore)| restore.phase() == RunPhase::Running) {
         // Before, it waits for a set that has a place of its own; then it reads the repository that its set lies in.
@@ -226,7 +242,7 @@ pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
             due: due(&restore.metadata),
             purpose: Purpose::Restore,
         };
-        sort(run, if reads.now { RunPhase::Running } else { RunPhase::Pending });
+        sort(run, reads.now || world.backups.is_reserved(id));
     }
     admission::admit(&waiting, &running, settings.limits, &breakers, now)
 }

@@ -263,7 +263,10 @@ async fn go_on(
         BACKUP => back::before(ctx, run, status, own, number).await,
         PAUSE => {
             // A backup that reads while this writes would be a set of neither.
-            let read = { ctx.world().backups.runs_of(&own.tenant_id).any(|run| run.phase() == RunPhase::Running) };
+            let read = {
+                let world = ctx.world();
+                world.backups.runs_of(&own.tenant_id).any(|run| world.backups.goes_on(run.as_ref()))
+            };
             if read {
                 return wait(ctx, run, status, "waiting until a backup of the app is over").await;
             }
@@ -271,9 +274,9 @@ async fn go_on(
                 return wait(ctx, run, status, "waiting until the app is back at the version that wrote the set").await;
             }
             let name = run.metadata.name.as_deref().unwrap_or_default();
-            if !super::admitted(&ctx.world(), name, Timestamp::now()) {
+            let Some(_place) = super::place(ctx, name) else {
                 return wait(ctx, run, status, "waiting for its turn").await;
-            }
+            };
             // Nothing of the app may run while its data is written over.
             if !super::at_rest(ctx, &space).await? {
                 return wait(ctx, run, status, "waiting until the app has stopped").await;

@@ -90,9 +90,7 @@ async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Gra
     if run.spec.kind == RunKind::Final && !super::at_rest(ctx, &ground.key.namespace()).await? {
         return Ok(Next::After(std::time::Duration::from_secs(5)));
     }
-    if !super::admitted(&ctx.world(), &name, Timestamp::now()) {
-        return Ok(Next::After(LOOK));
-    }
+    let Some(_place) = super::place(ctx, &name) else { return Ok(Next::After(LOOK)) };
     let Some((_, plan)) = plan(ctx, ground, grant).await? else {
         let why = "what the app consists of is not known now, so nobody knows what a set must hold";
         return fail(ctx, run, RunStatus::default(), Class::Other, why).await;

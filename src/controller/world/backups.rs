@@ -77,6 +77,8 @@ pub struct Backups {
     pods: HashMap<(String, String), RunPod>,
     /// Since when a job has no pod yet, as far as this process has looked at it: by namespace and job.
     waiting: HashMap<(String, String), Timestamp>,
+    /// Names of work that was given a place and is not written down as running yet.
+    reserved: BTreeSet<String>,
     /// Pods of tenants' workloads that live, by namespace and name.
     living: HashMap<String, BTreeMap<String, LivingPod>>,
 }
@@ -153,6 +155,28 @@ impl Backups {
     /// A job is not waited for any more.
     pub fn let_go(&mut self, namespace: &str, job: &str) {
         self.waiting.remove(&(namespace.to_string(), job.to_string()));
+    }
+
+    /// Gives a piece of work a place in the pools.
+    pub fn reserve(&mut self, name: &str) {
+        self.reserved.insert(name.to_string());
+    }
+
+    /// The place is taken by what the status says, or it is free again.
+    pub fn release(&mut self, name: &str) {
+        self.reserved.remove(name);
+    }
+
+    /// Whether a piece of work was given a place and is not written down as running yet.
+    #[must_use]
+    pub fn is_reserved(&self, name: &str) -> bool {
+        self.reserved.contains(name)
+    }
+
+    /// Whether a piece of work goes on, or is about to.
+    #[must_use]
+    pub fn goes_on<K: Record>(&self, work: &K) -> bool {
+        work.phase() == RunPhase::Running || work.meta().name.as_ref().is_some_and(|name| self.is_reserved(name))
     }
 
     /// The pods of an app's workload that live.

@@ -125,3 +125,30 @@ fn nothing_of_an_app_runs_while_a_pod_writes_its_data_although_the_restore_was_d
     assert!(!world.held_for_restore(&key), "it has ended");
     assert!(world.to_do.contains(&Key::App(key)), "and the app hears of it");
 }
+
+/// A backup of a tenant that waits.
+fn waiting(name: &str, tenant: &str) -> crate::request::BackupRun {
+    object(json!({
+        "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupRun",
+        "metadata": {"name": name, "namespace": "kopnams-vault", "resourceVersion": "1", "creationTimestamp": "2026-11-22T09:00:00Z"},
+        "spec": {"tenantId": tenant, "municipality": "x", "app": tenant, "slot": "202611220900", "kind": "Scheduled"},
+    }))
+}
+
+#[test]
+fn a_place_is_taken_from_the_moment_in_which_it_is_given() {
+    let mut world = world();
+    let backup = json!({"target": "s3", "image": "i", "limits": {"cluster": 1}});
+    world.set_platform(Some(object(json!({
+        "apiVersion": "kopnams.lv/v1alpha1", "kind": "Platform", "metadata": {"name": "platform"}, "spec": {"backup": backup},
+    }))));
+    let admissible = |world: &World| crate::controller::backup::admissible(world, now());
+    world.set_run(waiting("second", "b"));
+    assert_eq!(admissible(&world), ["second"]);
+    world.backups.reserve("second");
+    // It would be the first in line if the other one only waited.
+    world.set_run(waiting("first", "a"));
+    assert_eq!(admissible(&world), Vec::<String>::new(), "there is one place, and it is given");
+    world.backups.release("second");
+    assert_eq!(admissible(&world), ["first"], "it was not taken after all");
+}
