@@ -277,6 +277,9 @@ pub fn zone() -> TimeZone {
     TimeZone::get("Europe/Riga").unwrap_or(TimeZone::UTC)
 }
 
+/// How it is told that a run of somebody else bears the name of a slot.
+const CONFLICT: &str = "RunConflict";
+
 /// Makes a backup for a slot. One that is there already is for the same tenant and slot, or nothing is as it should be.
 pub async fn make_run(ctx: &Context, ground: &Ground, slot: &Slot, kind: RunKind) -> Result<String, ApplyError> {
     let name = format!("{}-b{}", ground.tenant_id, slot.name);
@@ -294,7 +297,7 @@ pub async fn make_run(ctx: &Context, ground: &Ground, slot: &Slot, kind: RunKind
         Err(ApplyError::Conflict) => {
             let there = ctx.writer.gate().pass(api.get(&name)).await?;
             if (&there.spec.tenant_id, &there.spec.slot) != (&run.spec.tenant_id, &run.spec.slot) {
-                let message = format!("RunConflict: {name} is there and is of another tenant or slot; a platform admin must delete it");
+                let message = format!("{CONFLICT}: {name} is there and is of another tenant or slot; a platform admin must delete it");
                 say_vault(ctx, &ground.tenant_id, |vault| vault.message = Some(message.clone())).await?;
                 return Err(ApplyError::Invalid(message));
             }
@@ -304,6 +307,7 @@ pub async fn make_run(ctx: &Context, ground: &Ground, slot: &Slot, kind: RunKind
     };
     ctx.metrics.patched("run");
     intake::change(ctx, |world| world.set_run(made));
+    say_vault(ctx, &ground.tenant_id, |vault| vault.message = vault.message.take().filter(|said| !said.starts_with(CONFLICT))).await?;
     Ok(name)
 }
 

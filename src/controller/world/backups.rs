@@ -190,16 +190,18 @@ impl Backups {
         self.living(namespace).find(|(_, pod)| pod.claims.iter().any(|of| of == claim)).and_then(|(_, pod)| pod.node.clone())
     }
 
-    /// The backups of a tenant, the oldest first.
+    /// The backups of a tenant, the oldest first; one that only bears its name is none of its.
     pub fn runs_of(&self, tenant_id: &str) -> impl Iterator<Item = &Arc<BackupRun>> {
-        let prefix = format!("{tenant_id}-b");
-        self.runs.range(prefix.clone()..).take_while(move |(name, _)| name.starts_with(&prefix)).map(|(_, run)| run)
+        let (prefix, tenant_id) = (format!("{tenant_id}-b"), tenant_id.to_string());
+        let named = self.runs.range(prefix.clone()..).take_while(move |(name, _)| name.starts_with(&prefix));
+        named.map(|(_, run)| run).filter(move |run| run.spec.tenant_id == tenant_id)
     }
 
-    /// The drills of a tenant, the oldest first.
+    /// The drills of a tenant, the oldest first; one that only bears its name is none of its.
     pub fn drills_of(&self, tenant_id: &str) -> impl Iterator<Item = &Arc<RestoreDrill>> {
-        let prefix = format!("{tenant_id}-d");
-        self.drills.range(prefix.clone()..).take_while(move |(name, _)| name.starts_with(&prefix)).map(|(_, drill)| drill)
+        let (prefix, tenant_id) = (format!("{tenant_id}-d"), tenant_id.to_string());
+        let named = self.drills.range(prefix.clone()..).take_while(move |(name, _)| name.starts_with(&prefix));
+        named.map(|(_, drill)| drill).filter(move |drill| drill.spec.tenant_id == tenant_id)
     }
 
     /// The vaults of an app: of the tenant that it is now, and of those that it was.

@@ -152,3 +152,12 @@ fn a_place_is_taken_from_the_moment_in_which_it_is_given() {
     world.backups.release("second");
     assert_eq!(admissible(&world), ["first"], "it was not taken after all");
 }
+
+#[test]
+fn a_run_of_another_tenant_under_ones_name_is_none_of_ones_own() {
+    let mut world = world();
+    world.set_run(waiting("a-b202611220900", "b"));
+    assert_eq!(world.backups.runs_of("a").count(), 0, "or the slot would count as taken");
+    world.set_run(waiting("a-b202611221000", "a"));
+    assert_eq!(world.backups.runs_of("a").count(), 1);
+}
