@@ -311,6 +311,14 @@ impl World {
         self.to_do.extend(self.apps.keys().cloned().map(Key::App));
         self.to_do.extend(self.backups.vaults.keys().cloned().map(Key::Vault));
         self.touch_unclaimed(None);
+        self.wake_waiting();
+    }
+
+    /// Whoever may begin now is looked at.
+    fn wake_waiting(&mut self) {
+        let next = crate::controller::backup::admissible(self, Timestamp::now());
+        let all: Vec<_> = next.into_iter().filter_map(|name| Some(Key::Work(self.backups.piece(&name)?, name))).collect();
+        self.to_do.extend(all);
     }
 
     /// Enters a vault.
@@ -402,13 +410,10 @@ impl World {
         if let Some(tenant) = tenant {
             self.touch(Key::Vault(tenant));
         }
-        if !freed {
-            return;
+        if freed {
+            // A place is free for another.
+            self.wake_waiting();
         }
-        // A place is free for another.
-        let next = crate::controller::backup::admissible(self, Timestamp::now());
-        let all: Vec<_> = next.into_iter().filter_map(|name| Some(Key::Work(self.backups.piece(&name)?, name))).collect();
-        self.to_do.extend(all);
     }
 
     /// A job of a piece of work came, changed or went.

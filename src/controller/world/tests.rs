@@ -151,6 +151,10 @@ fn a_place_is_taken_from_the_moment_in_which_it_is_given() {
     assert_eq!(admissible(&world), Vec::<String>::new(), "there is one place, and it is given");
     world.backups.release("second");
     assert_eq!(admissible(&world), ["first"], "it was not taken after all");
+    world.to_do.clear();
+    // As when a target answers again.
+    world.look_at_backups();
+    assert!(world.to_do.contains(&Key::Work(backups::Piece::Backup, "first".into())), "nobody waits longer than he must");
 }
 
 #[test]
