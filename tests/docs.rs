@@ -67,10 +67,9 @@ fn links_between_pages_lead_somewhere() {
     assert!(broken.is_empty(), "{broken:#?}");
 }
 
-/// The page on security names a test for each statement.
-#[test]
-fn the_tests_that_pages_name_exist() {
-    let mut code = String::new();
+/// Every file of code, of the program and of its tests.
+fn sources() -> Vec<PathBuf> {
+    let mut files = Vec::new();
     let mut folders = vec![Path::new(ROOT).join("src"), Path::new(ROOT).join("tests")];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().flatten() {
@@ -78,10 +77,17 @@ fn the_tests_that_pages_name_exist() {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|end| end == "rs") {
-                code += &fs::read_to_string(path).unwrap();
+                files.push(path);
             }
         }
     }
+    files
+}
+
+/// The page on security names a test for each statement.
+#[test]
+fn the_tests_that_pages_name_exist() {
+    let code: String = sources().iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     let page = fs::read_to_string(Path::new(ROOT).join("docs/security.md")).unwrap();
     let is_test =
         |word: &&str| word.matches('_').count() > 1 && word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
@@ -91,6 +97,60 @@ fn the_tests_that_pages_name_exist() {
 }
 
 /// `docs/findings.md` is made from the reasons in the code: `make generate` writes it, and this test says when it is old.
+/// What can go wrong with backups, by the numbers that tests bear in the line above them.
+const MODES: [&str; 30] = [
+    "a pack is damaged in the bucket",
+    "there is no room to restore into",
+    "a file cannot be read",
+    "a volume that had files has none",
+    "a claim is pending, or nobody knows it",
+    "a dump fails near its end",
+    "two databases have containers of one name",
+    "the runner is killed before the manifest",
+    "a lock is held by a process that is gone",
+    "the operator is killed at the slot, or loses its lease",
+    "the operator is down for five slots",
+    "six hundred apps are due at once",
+    "the target is away for hours",
+    "the target refuses, or the key is wrong",
+    "the bucket was emptied",
+    "the app's quota is full",
+    "the pod moves to another node",
+    "the image cannot be had",
+    "several volumes are restored at once",
+    "there is no set from before that time",
+    "the set of a drill is old",
+    "the damaged copy of the canary",
+    "what a drill starts wants to reach somebody",
+    "what a drill started is left behind",
+    "a run has been taken over",
+    "an app is removed while the target is away",
+    "junk and future dates in the repository",
+    "any history of sets at all",
+    "the ceiling is reached while backups fail",
+    "kopnams is gone",
+];
+
+#[test]
+fn each_failure_mode_of_backups_has_a_test_that_bears_its_number() {
+    let mut found = BTreeSet::new();
+    for file in sources() {
+        let text = fs::read_to_string(file).unwrap();
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        for (at, line) in lines.iter().enumerate() {
+            let Some(comment) = line.strip_prefix("/// F") else { continue };
+            let tested = lines[at + 1..].iter().find(|line| !line.starts_with("///")).is_some_and(|line| line.contains("test"));
+            let words = format!("F{comment}");
+            let numbers =
+                words.split(|c: char| !c.is_ascii_alphanumeric()).filter_map(|word| word.strip_prefix('F')?.parse::<usize>().ok());
+            found.extend(numbers.filter(|_| tested));
+        }
+    }
+    let missing: Vec<String> =
+        (1..=MODES.len()).filter(|number| !found.contains(number)).map(|number| format!("F{number}: {}", MODES[number - 1])).collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
+
 #[test]
 fn the_list_of_findings_is_current() {
     let file = Path::new(ROOT).join("docs/findings.md");

@@ -282,6 +282,8 @@ pub enum Class {
     NotStarted,
     /// It took longer than it may.
     Deadline,
+    /// The set is older than its data class allows.
+    Stale,
     /// The app was started on what was restored, and did not answer.
     NoAnswer,
     /// The order cannot be understood.
@@ -309,6 +311,7 @@ impl Class {
             Self::Database => "Database",
             Self::NotStarted => "NotStarted",
             Self::Deadline => "Deadline",
+            Self::Stale => "Stale",
             Self::NoAnswer => "NoAnswer",
             Self::Order => "Order",
             Self::Other => "Other",

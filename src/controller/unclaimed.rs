@@ -1,7 +1,8 @@
 //! Tenants without a request: retiring ones, which go when their days of grace are over, and orphans,
 //! which stay until somebody asks for them again. The guard rails of both are kept up.
 
-use super::backup::vault::{self, FinalSet};
+use super::backup::last::{self, FinalSet};
+use super::backup::vault;
 use super::converge::RESYNC;
 use super::error::ReconcileError;
 use super::queue::Next;
@@ -82,7 +83,7 @@ async fn last_backup(ctx: &Context, key: &AppKey, facts: &Facts) -> Result<Resul
     let (ground, state) = {
         let world = ctx.world();
         let since = facts.retire.as_deref().and_then(|since| since.parse().ok()).unwrap_or(Timestamp::MIN);
-        (backup::ground(&world, tenant_id), vault::final_set(&world, tenant_id, since))
+        (backup::ground(&world, tenant_id), last::final_set(&world, tenant_id, since))
     };
     let Some(ground) = ground else {
         // A platform without backups never takes data away.
@@ -95,7 +96,7 @@ async fn last_backup(ctx: &Context, key: &AppKey, facts: &Facts) -> Result<Resul
     }
     let now = Timestamp::now();
     Ok(match state {
-        FinalSet::Verified if !vault::holds_all(ctx, &ground, facts.retire.as_deref()).await? => {
+        FinalSet::Verified if !last::holds_all(ctx, &ground, facts.retire.as_deref()).await? => {
             // A claim came after the last backup was made.
             vault::make_run(ctx, &ground, &Slot::at(now), RunKind::Final).await?;
             Err(Next::After(Duration::from_mins(1)))

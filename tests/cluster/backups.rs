@@ -169,6 +169,7 @@ fn a_backup_that_fails_is_no_backup_and_says_why() {
     });
 }
 
+/// F10
 #[test]
 fn an_operator_that_is_killed_in_the_middle_makes_one_set_and_not_two() {
     alone("killed in a backup", async |world| {
@@ -197,6 +198,7 @@ fn an_operator_that_is_killed_in_the_middle_makes_one_set_and_not_two() {
     });
 }
 
+/// F20
 #[test]
 fn a_new_app_is_filled_before_it_starts_and_not_a_moment_earlier() {
     alone("restored beside", async |world| {
@@ -356,6 +358,7 @@ fn old_set(name: &str, minute: i64) -> Value {
     })
 }
 
+/// F16
 #[test]
 #[expect(clippy::too_many_lines, reason = "one story, told in its order")]
 fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
@@ -474,6 +477,7 @@ fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
     });
 }
 
+/// F26
 #[test]
 fn a_removed_app_goes_only_when_its_last_backup_was_made_and_tried() {
     alone("the last backup", async |world| {

@@ -25,6 +25,7 @@ async fn target(world: &World, reason: &str) -> Value {
         .await
 }
 
+/// F22
 #[test]
 fn a_drill_that_does_not_notice_damage_is_found_out() {
     alone("a canary", async |world| {

@@ -9,6 +9,7 @@ use crate::hands::{bad, good};
 use crate::kit::{app_of, municipality, text};
 use crate::run::alone;
 
+/// F17
 #[test]
 fn a_backup_follows_the_volume_to_the_node_on_which_it_is_used() {
     alone("a pod that moves", async |world| {

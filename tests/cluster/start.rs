@@ -129,6 +129,7 @@ fn an_app_is_started_on_what_was_restored_with_no_way_out_and_nothing_is_left() 
     });
 }
 
+/// F24
 #[test]
 fn an_app_that_does_not_answer_on_what_was_restored_is_not_proven_and_is_taken_away_whatever_happens() {
     alone("a drill whose app is silent", async |world| {

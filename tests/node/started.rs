@@ -23,6 +23,7 @@ async fn scratch(house: &House, slug: &str) -> String {
         .await
 }
 
+/// F23
 #[test]
 fn a_drill_starts_the_app_and_what_it_starts_reaches_nobody() {
     on_the_node("a drill that starts the app", async |house| {

@@ -164,7 +164,7 @@ fn what_is_not_whole_is_in_no_set() {
     tenant.does("restore", tenant.restore_all(&committed.snapshot.unwrap(), "manifest"));
 }
 
-/// F10 of the parts: a dump that is not whole has no facts.
+/// F6: a dump that is not whole has no facts.
 #[test]
 fn a_dump_without_its_facts_is_no_part() {
     let Some(world) = world() else { return };

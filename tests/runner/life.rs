@@ -106,6 +106,7 @@ fn contents(folder: &Path) -> Vec<(String, u32, u32, u32, Vec<u8>)> {
     all
 }
 
+/// F19
 #[test]
 fn each_part_gets_its_own_data_back() {
     let Some(Settled { tenant, parts, manifest, .. }) = settled() else { return };

@@ -79,6 +79,7 @@ fn an_outage_costs_no_history() {
     assert_eq!(verdict.stays.len(), 7, "half a year without a backup, and the seven last days that have one stay");
 }
 
+/// F29
 #[test]
 fn past_the_ceiling_the_last_two_and_the_last_verified_stay_and_are_marked() {
     let mut sets = daily(30, at("2026-01-30T02:00:00Z"));

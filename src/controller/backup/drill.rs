@@ -20,7 +20,7 @@ use crate::controller::world::World;
 use crate::controller::world::backups::Record;
 use crate::policy::AppKey;
 use crate::request::backup::{
-    BackupVaultStatus, Failures, Level, PhaseTime, Proven, RunFailure, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
+    BackupVaultStatus, Failures, Level, PhaseTime, Proven, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE,
 };
 use crate::request::names::ACKNOWLEDGE_RETENTION;
 use crate::request::written;
@@ -65,7 +65,7 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
         return fail(ctx, &drill, status, Class::Missing, "the set is not in the vault any more").await;
     };
     match status.phase {
-        RunPhase::Pending => begin(ctx, &drill, &set).await,
+        RunPhase::Pending => begin(ctx, &drill, &ground, &set).await,
         _ => go_on(ctx, &drill, status, &ground, &set).await,
     }
 }
@@ -75,8 +75,29 @@ fn set_of(world: &World, drill: &RestoreDrill) -> Option<SetRecord> {
     vault.status.as_ref()?.sets.iter().find(|set| set.name == drill.spec.set).cloned()
 }
 
-async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, set: &SetRecord) -> Result<Next, ReconcileError> {
+/// Why a drill of a set proves nothing about what could be lost today; none when it does.
+fn stale(ground: &Ground, set: &SetRecord, now: Timestamp) -> Option<String> {
+    // The last set of an app that goes, or before an upgrade, is of what is there however long it lies; and what is stopped,
+    // or gone, writes nothing new.
+    let regular = matches!(set.kind, RunKind::Scheduled | RunKind::Manual);
+    let writes = ground.grant.as_ref().is_some_and(|grant| !grant.suspend);
+    let hours = ground.profile.rpo_hours;
+    // A run takes its time; see `status::backed_up`.
+    let allowed = SignedDuration::from_hours(i64::from(hours) + 1);
+    let at: Timestamp = set.recovery_point.parse().ok()?;
+    (regular && writes && now.duration_since(at) > allowed).then(|| {
+        format!("the set is of {}, and the data class allows a loss of {hours} hours: that it can be restored proves nothing about what would be lost today", set.recovery_point)
+    })
+}
+
+async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, ground: &Ground, set: &SetRecord) -> Result<Next, ReconcileError> {
     let name = drill.metadata.name.clone().unwrap_or_default();
+    let now = Timestamp::now();
+    if drill.spec.level >= Level::Restore
+        && let Some(why) = stale(ground, set, now)
+    {
+        return fail(ctx, drill, drill.status.clone().unwrap_or_default(), Class::Stale, &why).await;
+    }
     let Some(_place) = super::place(ctx, &name) else { return Ok(Next::After(LOOK)) };
     let names: Vec<String> = match drill.spec.level {
         Level::Check | Level::Read => vec![FORGET.into(), READ.into()],
@@ -88,7 +109,6 @@ async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, set: &SetRecord) -> Res
         }
     };
     let mut steps: Vec<StepRecord> = names.into_iter().map(|name| StepRecord { name, ..StepRecord::default() }).collect();
-    let now = Timestamp::now();
     step::begin_next(&mut steps, now);
     let status = RunStatus {
         phase: RunPhase::Running,
@@ -139,7 +159,7 @@ async fn go_on(
     }
     let wanted = if step_name == FORGET {
         let goes = { chosen(&ctx.world(), ground, &status) };
-        let sunday = Timestamp::now().to_zoned(super::vault::zone()).weekday() == PRUNED_ON;
+        let sunday = Timestamp::now().to_zoned(super::due::zone()).weekday() == PRUNED_ON;
         let snapshots: Vec<String> = goes.iter().flat_map(|set| set.snapshots.iter().cloned().chain([set.manifest.clone()])).collect();
         // One that was begun on Sunday may end on Monday.
         if snapshots.is_empty() && !sunday && !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, &name, number) } {
@@ -206,7 +226,7 @@ const WORD: SignedDuration = SignedDuration::from_hours(48);
 pub fn verdict(ground: &Ground, vault: &BackupVault, now: Timestamp) -> retention::Verdict {
     let sets = vault.status.as_ref().map(|status| status.sets.as_slice()).unwrap_or_default();
     let sets: Vec<Committed> = sets.iter().filter_map(SetRecord::committed).collect();
-    let zone = super::vault::zone();
+    let zone = super::due::zone();
     let acknowledged = super::said(vault, ACKNOWLEDGE_RETENTION, now).is_some_and(|said| now.duration_since(said) < WORD);
     retention::decide(&ground.profile.retention, &sets, Situation { legal_hold: vault.spec.legal_hold, acknowledged, now, zone: &zone })
 }
@@ -398,4 +418,45 @@ async fn fail(
     super::target::count(ctx, &drill.spec.tenant_id, class).await?;
     write(ctx, drill, &status).await?;
     Ok(Next::After(std::time::Duration::ZERO))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::app::Grant;
+    use crate::request::backup::{PlatformBackup, Profile};
+    use serde_json::json;
+
+    fn ground() -> Ground {
+        let target = json!({
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupTarget", "metadata": {"name": "s3"},
+            "spec": {"endpoint": "https://s3.example.lv", "bucket": "kopnams", "maintainerSecret": "s3", "egress": []},
+        });
+        let settings: PlatformBackup = serde_json::from_value(json!({"target": "s3", "image": "i"})).unwrap();
+        Ground {
+            key: AppKey::new("ogres-novads", "majaslapa"),
+            tenant_id: "t".into(),
+            grant: Some(Grant::default()),
+            settings,
+            target: Arc::new(serde_json::from_value(target).unwrap()),
+            profile: Profile { rpo_hours: 4, ..Profile::default() },
+        }
+    }
+
+    /// F21
+    #[test]
+    fn a_set_that_is_too_old_proves_nothing_about_today() {
+        let set = SetRecord { recovery_point: "2026-11-26T01:00:00Z".into(), ..SetRecord::default() };
+        let at = |time: &str| time.parse::<Timestamp>().unwrap();
+        assert_eq!(stale(&ground(), &set, at("2026-11-26T06:00:00Z")), None, "as old as it may be, and the hour that a run may take");
+        let why = stale(&ground(), &set, at("2026-11-26T06:00:01Z")).unwrap();
+        assert!(why.contains("the set is of 2026-11-26T01:00:00Z, and the data class allows a loss of 4 hours"), "{why}");
+        // What writes nothing new loses nothing, however old its last set is.
+        let late = at("2027-11-26T06:00:00Z");
+        let last = SetRecord { kind: RunKind::Final, ..set.clone() };
+        assert_eq!(stale(&ground(), &last, late), None);
+        let stopped = Ground { grant: Some(Grant { suspend: true, ..Grant::default() }), ..ground() };
+        assert_eq!(stale(&stopped, &set, late), None);
+        assert!(stale(&ground(), &set, late).is_some());
+    }
 }

@@ -2,9 +2,11 @@
 
 pub mod canary;
 pub mod drill;
+pub mod due;
 pub mod fill;
 pub mod ground;
 pub mod keys;
+pub mod last;
 pub mod load;
 pub mod restore;
 pub mod run;

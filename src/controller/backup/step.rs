@@ -250,6 +250,7 @@ mod tests {
         assert!(report.message.contains("no pod was made for it"), "{}", report.message);
     }
 
+    /// F18
     #[test]
     fn an_image_that_does_not_come_fails_at_the_startup_deadline_and_says_so() {
         let waiting = json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"kopnams\""}});

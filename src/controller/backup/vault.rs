@@ -1,16 +1,16 @@
 //! Vaults: made with their tenant, kept after it, destroyed on their day. What is due is made from here.
 
+use super::due::{due, time};
+use super::last::AGAIN;
 use super::step::{self, Progress, Step};
 use super::{Ground, canary, ground, keys, say_vault};
 use crate::apply::ApplyError;
-use crate::backup::coverage::State;
-use crate::backup::schedule::{self, History, Rhythm, Slot};
+use crate::backup::schedule::Slot;
 use crate::backup::work::{Class, Task};
 use crate::controller::backup::keys::Hand;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::unclaimed::pause_until;
-use crate::controller::world::World;
 use crate::controller::world::backups::Record;
 use crate::controller::world::rollouts::SECURED_FOR;
 use crate::controller::{Context, intake};
@@ -19,24 +19,13 @@ use crate::policy::{AppKey, Course};
 use crate::request::backup::{
     BackupRunSpec, BackupVaultSpec, BackupVaultStatus, Level, RestoreDrillSpec, RunKind, RunPhase, VAULT_NAMESPACE, VaultPhase,
 };
-use crate::request::names::{ACKNOWLEDGE_SHRUNK, MANAGER};
+use crate::request::names::MANAGER;
 use crate::request::written;
 use crate::request::{BackupRun, BackupVault, RestoreDrill};
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Api;
 use kube::api::{DeleteParams, PostParams};
-
-/// How often a part of a repository's data is read: all of it within 28 days.
-const READ_EVERY: SignedDuration = SignedDuration::from_hours(24);
-/// Into how many parts its data is divided for that.
-const SLICES: u32 = 28;
-
-/// When a drill that the target did not answer is tried again.
-const AWAY: SignedDuration = SignedDuration::from_hours(1);
-/// When a drill that failed is tried again at the soonest, with a newer set.
-const FRESH: SignedDuration = SignedDuration::from_hours(6);
 
 /// Makes the vault of a tenant and its keys, unless they are there or the platform has no backups.
 pub async fn ensure(ctx: &Context, key: &AppKey, tenant_id: &str) -> Result<(), ApplyError> {
@@ -154,127 +143,6 @@ fn gone(deleted: Result<(), ApplyError>) -> Result<(), ApplyError> {
         Err(ApplyError::Gone) => Ok(()),
         other => other,
     }
-}
-
-/// What is due of a vault.
-#[derive(Default)]
-struct Due {
-    backup: Option<(Slot, RunKind)>,
-    drill: Option<(Slot, Level, String, Option<u32>)>,
-    again: Option<Timestamp>,
-}
-
-fn time(text: Option<&String>) -> Option<Timestamp> {
-    text.and_then(|text| text.parse().ok())
-}
-
-/// What is due now, and when the next backup is, as the status says it.
-fn due(world: &World, ground: &Ground, status: &BackupVaultStatus, now: Timestamp) -> (Due, Option<String>) {
-    let record = world.apps.get(&ground.key);
-    let retiring = world.index.namespace(&ground.key.namespace()).is_some_and(|n| n.marks.as_ref().is_some_and(|m| m.retire.is_some()));
-    let runs: Vec<_> = world.backups.runs_of(&ground.tenant_id).collect();
-    let busy = runs.iter().any(|run| !run.phase().is_over());
-    let mut due = Due::default();
-    let zone = zone();
-    let request = record.map(|record| &record.object.spec.backup);
-    let window = request.and_then(|backup| backup.window.clone()).unwrap_or_else(|| ground.settings.window.clone());
-    let rhythm = Rhythm { window: &window, zone: &zone, rpo: SignedDuration::from_hours(i64::from(ground.profile.rpo_hours)) };
-    let failure = status.failures.class.zip(time(status.failures.at.as_ref())).map(|(class, ended)| schedule::Failure {
-        class,
-        ended,
-        in_a_row: status.failures.count,
-    });
-    // Of the target that holds this vault: the platform may name another one for new apps.
-    let target = ground.target.status.clone().unwrap_or_default();
-    let word = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| super::said(vault, ACKNOWLEDGE_SHRUNK, now));
-    let history = History {
-        created: ground.grant.as_ref().and_then(|grant| grant.since.parse().ok()),
-        answered: record.and_then(|record| time(record.object.status.as_ref()?.ready_at.as_ref())),
-        last_started: runs.iter().filter_map(|run| run.metadata.creation_timestamp.as_ref().map(|time| time.0)).max(),
-        last_success: time(status.last_success.as_ref()),
-        failure,
-        changed_since: time(target.changed.as_ref()).max(word),
-        target_good: target.breaker.last_good,
-    };
-    let held = world.held_for_restore(&ground.key);
-    let suspended_done = ground.grant.as_ref().is_some_and(|grant| grant.suspend) && history.last_success.is_some();
-    // Of a retiring app the last set is made by its removal; a stopped one writes nothing new.
-    let next = if retiring || held || suspended_done { None } else { Some(schedule::next_due(&ground.tenant_id, rhythm, &history, now)) };
-    let next_due = match next {
-        Some(schedule::Next::Now(slot)) => {
-            let at = written(slot.at);
-            if !busy {
-                due.backup = Some((slot, RunKind::Scheduled));
-            }
-            Some(at)
-        }
-        Some(schedule::Next::Then(slot)) => {
-            due.again = Some(slot.at);
-            Some(written(slot.at))
-        }
-        Some(schedule::Next::Stopped(_) | schedule::Next::AwaitsTarget) | None => None,
-    };
-    if let Some(set) = status.sets.last()
-        && !busy
-        && !held
-    {
-        drills(world, ground, status, &set.name, now, &mut due);
-    }
-    (due, next_due)
-}
-
-/// Which drill is due: that of the class, or reading the next part of the repository.
-fn drills(world: &World, ground: &Ground, status: &BackupVaultStatus, newest: &str, now: Timestamp, due: &mut Due) {
-    let drills: Vec<_> = world.backups.drills_of(&ground.tenant_id).collect();
-    if drills.iter().any(|drill| !drill.phase().is_over()) {
-        return;
-    }
-    let began = |level: Level| {
-        let of = |drill: &&&std::sync::Arc<RestoreDrill>| (drill.spec.level >= Level::Restore) == (level >= Level::Restore);
-        drills.iter().filter(of).filter_map(|drill| drill.metadata.creation_timestamp.as_ref().map(|time| time.0)).max()
-    };
-    let level = ground.profile.drill.level;
-    let every = SignedDuration::from_hours(24 * i64::from(ground.profile.drill.every_days));
-    // One that failed is tried again with the next set, and after a day with the same; one that the target did not answer as
-    // soon as it may do so again, which says nothing about the set.
-    let failed = status.drill_failures.count > 0;
-    let tried = drills.iter().rfind(|drill| drill.spec.level >= Level::Restore);
-    let failure = tried.and_then(|drill| drill.status.as_ref()?.failure.as_ref());
-    let away = failure.is_some_and(|failure| failure.class.is_the_targets());
-    let fresh = status.drill_failures.set.as_deref().is_some_and(|set| set != newest);
-    let wait = match () {
-        () if away => AWAY,
-        // Where sets are made every hour, each would be tried.
-        () if failed && fresh => FRESH.min(every),
-        () if failed => SignedDuration::from_hours(24).min(every),
-        () => every,
-    };
-    let last = began(Level::Load);
-    let proof = last.and_then(|last| last.checked_add(wait).ok());
-    if level >= Level::Restore && proof.is_none_or(|at| at <= now) {
-        due.drill = Some((Slot::at(now), level, newest.to_string(), None));
-        return;
-    }
-    let read = began(Level::Read).map_or(time(status.prepared.as_ref()), Some).and_then(|last| last.checked_add(READ_EVERY).ok());
-    if read.is_some_and(|at| at <= now) {
-        let day = u32::try_from(now.as_second() / 86400).unwrap_or_default();
-        // What was damaged is read again every other day, until it is good; the rest goes on in between.
-        let slice = match status.read_failures.slice {
-            Some(damaged) if day % 2 == 0 => damaged,
-            Some(_) => day / 2 % SLICES + 1,
-            None => day % SLICES + 1,
-        };
-        due.drill = Some((Slot::at(now), Level::Read, newest.to_string(), Some(slice)));
-        return;
-    }
-    let next = proof.filter(|_| level >= Level::Restore).into_iter().chain(read).min();
-    due.again = due.again.into_iter().chain(next).min();
-}
-
-/// The time zone of windows and of retention's days.
-#[must_use]
-pub fn zone() -> TimeZone {
-    TimeZone::get("Europe/Riga").unwrap_or(TimeZone::UTC)
 }
 
 /// How it is told that a run of somebody else bears the name of a slot.
@@ -476,76 +344,4 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
     })
     .await?;
     Ok(Next::Rest)
-}
-
-/// Whether the newest last backup of a tenant speaks of every claim that its namespace has now.
-pub async fn holds_all(ctx: &Context, ground: &Ground, since: Option<&str>) -> Result<bool, ApplyError> {
-    let since = since.and_then(|since| since.parse().ok()).unwrap_or(Timestamp::MIN);
-    let covered: Vec<String> = {
-        let world = ctx.world();
-        let newest = final_run(&world, &ground.tenant_id, since);
-        let coverage = newest.and_then(|run| run.status.as_ref()).map(|status| status.coverage.clone()).unwrap_or_default();
-        coverage.into_iter().map(|one| one.name).collect()
-    };
-    let claims = crate::live::look::claims(&ctx.client, &ground.key.namespace()).await?;
-    Ok(claims.iter().all(|claim| claim.metadata.name.as_ref().is_some_and(|name| covered.contains(name))))
-}
-
-/// The newest last backup of a tenant that was made since a time.
-fn final_run<'a>(world: &'a World, tenant_id: &str, since: Timestamp) -> Option<&'a std::sync::Arc<BackupRun>> {
-    let created = |run: &BackupRun| run.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    world.backups.runs_of(tenant_id).filter(|run| run.spec.kind == RunKind::Final && created(run).is_some_and(|time| time >= since)).last()
-}
-
-/// How long after a last backup or its drill failed another is tried.
-pub const AGAIN: SignedDuration = SignedDuration::from_mins(15);
-
-/// How the newest last backup of a tenant stands.
-#[must_use]
-pub fn final_set(world: &World, tenant_id: &str, since: Timestamp) -> FinalSet {
-    let Some(run) = final_run(world, tenant_id, since) else { return FinalSet::None };
-    let name = run.metadata.name.clone().unwrap_or_default();
-    let ended = run.status.as_ref().and_then(|status| time(status.ended.as_ref()));
-    match run.status.as_ref().map(|status| status.phase) {
-        Some(RunPhase::Succeeded) => {
-            let coverage = run.status.as_ref().map(|status| status.coverage.as_slice()).unwrap_or_default();
-            let missing: Vec<&str> = coverage.iter().filter(|one| one.state == State::Uncovered).map(|one| one.name.as_str()).collect();
-            if !missing.is_empty() {
-                // What nobody backed up would be gone for ever.
-                let message = format!("the last backup does not hold {}", missing.join(", "));
-                // Each try makes a set, which is kept: once a day is enough to see that somebody has mended it.
-                return FinalSet::Failed { ended, message, again: SignedDuration::from_hours(24) };
-            }
-            let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| &status.sets);
-            let verified = sets.and_then(|sets| sets.iter().find(|set| set.name == name)).is_some_and(|set| set.verified);
-            if verified { FinalSet::Verified } else { FinalSet::Made(name) }
-        }
-        Some(RunPhase::Failed) => {
-            let message = run.status.as_ref().map(|status| status.message.clone()).unwrap_or_default();
-            FinalSet::Failed { ended, message, again: AGAIN }
-        }
-        _ => FinalSet::Going,
-    }
-}
-
-/// How the last backup of an app that goes stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum FinalSet {
-    /// It is not begun.
-    None,
-    /// It goes on.
-    Going,
-    /// It failed, or does not hold everything.
-    Failed {
-        /// When.
-        ended: Option<Timestamp>,
-        /// Why, or what it lacks.
-        message: String,
-        /// How long after it another is tried.
-        again: SignedDuration,
-    },
-    /// It is made, and not verified yet.
-    Made(String),
-    /// It is made and verified.
-    Verified,
 }

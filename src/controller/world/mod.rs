@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 pub mod backups;
 mod enter;
+mod pods;
 pub mod rollouts;
 mod undecide;
 
