@@ -8,4 +8,5 @@ mod faults;
 mod guarded;
 mod kills;
 mod life;
+mod pruned;
 mod world;

@@ -4,7 +4,6 @@ use super::super::set::Part;
 use super::super::work::{Class, Facts, Report};
 use super::failure::{Failure, Outcome};
 use super::part::{FACTS_FILE, SENTINEL_FILE};
-use super::restic::Call;
 use super::sets::snapshot_of;
 use super::{Runner, timed};
 use sha2::{Digest, Sha256};
@@ -63,8 +62,7 @@ impl Runner {
             std::fs::read_to_string(file).map_err(|error| database(format!("The facts found after loading cannot be read: {error}.")))?;
         let unread = |why| database(format!("The file with the facts found after loading {why}."));
         let (found, loaded) = (facts(&text).map_err(unread)?, rows(&text).map_err(unread)?);
-        let all = self.snapshots()?;
-        let manifest = timed(report, "manifest", || self.manifest(manifest, &all))?;
+        let (manifest, all) = timed(report, "manifest", || self.manifest_and_snapshots(manifest))?;
         let record = manifest.parts.iter().find(|record| &record.part == part);
         let record = record.ok_or_else(|| Failure::new(Class::Missing, format!("The set has no part {part}.")))?;
         let listed = record.facts.as_ref().ok_or_else(|| Failure::order(format!("The set has no facts of {part}.")))?;
@@ -74,7 +72,7 @@ impl Runner {
         {
             return Err(Failure::new(Class::Damaged, format!("What was loaded for {part} is of another set.")));
         }
-        let said = timed(report, "facts", || self.restic.run(&Call::new(["dump", &snapshot.id, &format!("/{FACTS_FILE}")])))?;
+        let said = timed(report, "facts", || self.restic.read(["dump", &snapshot.id, &format!("/{FACTS_FILE}")]))?;
         let damaged = |why| Failure::new(Class::Damaged, format!("The facts of {part} in the set {why}."));
         let text = said.text();
         if facts(&text).map_err(|why| damaged(why.as_str().to_owned()))? != *listed {

@@ -7,6 +7,7 @@
 //! part     backs one part up
 //! commit   the configuration and the manifest: from then on there is a set
 //! sets     the snapshots and manifests that a repository holds
+//! lanes    two calls of the program at a time
 //! restore  restores, and compares with the manifest what was written
 //! tree     what a folder and a snapshot hold, name by name
 //! compare  the facts of a loaded database
@@ -31,6 +32,7 @@ pub mod destroy;
 pub mod escrow;
 pub mod failure;
 pub mod issue;
+mod lanes;
 pub mod part;
 pub mod prepare;
 pub mod probe;
@@ -174,10 +176,16 @@ pub(crate) fn say(line: &str) {
 
 /// Does something as a phase of the report.
 pub(crate) fn timed<T>(report: &mut Report, phase: &str, act: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
+    let (done, took) = clocked(phase, act);
+    report.phases.push(took);
+    done
+}
+
+/// Does something, and says how many milliseconds that phase took.
+pub(crate) fn clocked<T>(phase: &str, act: impl FnOnce() -> Outcome<T>) -> (Outcome<T>, (String, u64)) {
     let began = Instant::now();
     let done = act();
     let took = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-    report.phases.push((phase.to_owned(), took));
     say(&format!("{phase}: {took} ms{}", if done.is_ok() { "" } else { ", failed" }));
-    done
+    (done, (phase.to_owned(), took))
 }

@@ -6,6 +6,7 @@
 use super::super::work::{Class, Repository};
 use super::Settings;
 use super::failure::{Failure, Outcome, classify};
+use super::say;
 use super::watch::Watch;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -25,6 +26,8 @@ const STUCK: Duration = Duration::from_mins(1);
 const GRACE: Duration = Duration::from_secs(10);
 /// How often the child and the order to stop are looked at.
 const EVERY: Duration = Duration::from_millis(50);
+/// How soon a child is looked at that has closed its mouth: it is about to end, and most calls are short.
+const SOON: Duration = Duration::from_millis(1);
 
 /// Credentials of an S3 target.
 #[derive(Clone)]
@@ -164,6 +167,25 @@ impl Restic {
         }
     }
 
+    /// Runs a command that only reads. A lock costs half a second in which nothing is read, so it is done without one first.
+    ///
+    /// That is safe: everything in a repository has its own hash or seal for its name, so what is read is either right or not
+    /// there. Only a prune takes away what somebody may still want to read, and only it wants everybody else out. What fails as
+    /// it would under a prune is therefore done once more with a lock, which waits until the prune is over, and only that
+    /// tells whether there is any damage. What runs long, as a restore does, takes its lock at once.
+    pub(crate) fn read<S: Into<String>>(&self, args: impl IntoIterator<Item = S>) -> Outcome<Said> {
+        let locked = Call::new(args);
+        let mut free = Call { waits: false, ..Call::new(locked.args.iter().cloned()) };
+        free.args.push("--no-lock".to_owned());
+        match self.once(&free) {
+            Err(failure) if may_be_of_a_prune(failure.class) => {
+                say("it is read again, with a lock: it may have been pruned meanwhile");
+                self.run(&locked)
+            }
+            other => other,
+        }
+    }
+
     fn once(&self, call: &Call<'_>) -> Outcome<Said> {
         let mut child = self
             .command(call)
@@ -202,11 +224,15 @@ impl Restic {
 
     fn wait(&self, child: &mut Child, words: &Receiver<String>, watch: &mut Watch) -> Outcome<Option<i32>> {
         let mut ending: Option<Instant> = None;
+        let mut pause = SOON;
         loop {
             match words.recv_timeout(EVERY) {
                 Ok(line) => watch.hear(&line),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => std::thread::sleep(EVERY),
+                Err(RecvTimeoutError::Disconnected) => {
+                    std::thread::sleep(pause);
+                    pause = EVERY.min(pause * 2);
+                }
             }
             if let Some(status) = child.try_wait().map_err(|error| Failure::local("Waiting for restic", &error))? {
                 return Ok(status.code());
@@ -271,6 +297,11 @@ impl Restic {
     }
 }
 
+/// Whether reading fails so when a prune takes something away meanwhile.
+fn may_be_of_a_prune(class: Class) -> bool {
+    matches!(class, Class::Damaged | Class::Missing | Class::Partial | Class::Other)
+}
+
 /// A folder that goes when it is let go.
 #[derive(Debug)]
 pub(crate) struct Passing(PathBuf);
@@ -304,5 +335,51 @@ mod tests {
     fn the_key_is_not_in_what_is_printed_of_it() {
         let credentials = Credentials { access_key: "id".into(), secret_key: "hidden".into() };
         assert!(!format!("{credentials:?}").contains("hidden"));
+    }
+    /// Reads with a program that says this and fails without a lock, and this with one; then how often it was called.
+    fn read(free: &str, locked: &str) -> (Outcome<String>, usize) {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let script = format!(
+            "#!/bin/sh\necho call >>{}\ncase \"$*\" in unlock*) exit 0;; *--no-lock*) echo '{free}' >&2; exit 1;; *--retry-lock*) {locked};; esac\nexit 2\n",
+            at("calls").display()
+        );
+        // Renamed, so that nobody has it open for writing.
+        std::fs::write(at("new"), script).unwrap();
+        std::fs::set_permissions(at("new"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        std::fs::rename(at("new"), at("restic")).unwrap();
+        let settings = Settings {
+            folder: at("work"),
+            order: String::new(),
+            restic: at("restic"),
+            cache: at("cache"),
+            lock_patience: Duration::from_secs(1),
+            outage_patience: Duration::from_secs(1),
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        let credentials = Credentials { access_key: "id".into(), secret_key: "hidden".into() };
+        let restic = Restic::new(&settings, &Repository::default(), "tenant", credentials, at("password")).unwrap();
+        let said = restic.read(["snapshots"]).map(|said| said.text());
+        (said, std::fs::read_to_string(at("calls")).unwrap().lines().count())
+    }
+
+    #[test]
+    fn what_vanished_while_it_was_read_is_read_again_with_a_lock() {
+        let gone = "Fatal: The specified key does not exist.";
+        assert_eq!(read(gone, "echo whole; exit 0"), (Ok("whole".to_owned()), 2));
+        let (said, calls) = read(gone, "echo 'Fatal: ciphertext verification failed' >&2; exit 1");
+        assert_eq!((said.unwrap_err().class, calls), (Class::Damaged, 2), "it is damaged with a lock, too");
+        // Twice with a lock, and between them the locks of the dead are taken away.
+        let (said, calls) = read(gone, "exit 11");
+        assert_eq!((said.unwrap_err().class, calls), (Class::Locked, 4), "nobody says that it is damaged while it is locked");
+    }
+
+    #[test]
+    fn what_a_prune_does_not_do_is_not_read_twice() {
+        for (told, class) in [("Access Denied.", Class::Refused), ("connect: connection refused", Class::Unreachable)] {
+            let (said, calls) = read(told, "echo whole; exit 0");
+            assert_eq!((said.unwrap_err().class, calls), (class, 1));
+        }
     }
 }

@@ -6,13 +6,18 @@
 use super::super::set::{Manifest, Part, PartRecord};
 use super::super::work::{Class, Report};
 use super::failure::{Failure, Outcome};
+use super::lanes::{self, Job, held};
 use super::part::{EMPTY, SENTINEL_FILE};
 use super::restic::Call;
 use super::sets::{Snapshot, snapshot_of};
-use super::{Runner, say, timed, tree};
+use super::{Runner, clocked, say, timed, tree};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Up to how many bytes a part is restored beside another one: two large ones would want twice the memory.
+const SMALL: u64 = 64 << 20;
 
 impl Runner {
     /// Restores parts of a set and compares them with the manifest.
@@ -24,8 +29,7 @@ impl Runner {
         into: Option<&Path>,
         replace: bool,
     ) -> Outcome<()> {
-        let all = self.snapshots()?;
-        let manifest = timed(report, "manifest", || self.manifest(manifest, &all))?;
+        let (manifest, all) = timed(report, "manifest", || self.manifest_and_snapshots(manifest))?;
         let wanted = wanted(&manifest, parts, into)?;
         // All of it before anything is written: a part that is missing leaves the folders as they were.
         let mut found = Vec::new();
@@ -35,16 +39,17 @@ impl Runner {
         for (record, _, folder) in &found {
             prepare(&record.part, folder, replace)?;
         }
+        let (lists, phases) = self.fetched_and_listed(&found, replace);
+        report.phases.extend(phases);
         let mut evidence = Sha256::new();
-        for (record, snapshot, folder) in found {
+        for ((record, _, folder), held) in found.iter().zip(lists?) {
             let part = record.part.to_string();
-            timed(report, &format!("fetch {part}"), || self.fetch(snapshot, &folder, replace))?;
-            let (files, bytes) = timed(report, &format!("compare {part}"), || {
-                let held = self.compared(record, snapshot, &folder)?;
-                own(record, &manifest, &folder)?;
-                tree::hash(&mut evidence, &part, &held);
-                Ok(tree::sums(&held))
+            timed(report, &format!("compare {part}"), || {
+                as_held(record, &held, folder)?;
+                own(record, &manifest, folder)
             })?;
+            tree::hash(&mut evidence, &part, &held);
+            let (files, bytes) = tree::sums(&held);
             report.files += files;
             report.bytes += bytes;
             say(&format!("{part}: {files} files with {bytes} bytes are as in the set"));
@@ -52,6 +57,38 @@ impl Runner {
         report.evidence = hex::encode(evidence.finalize());
         report.message = format!("{} files with {} bytes are restored and as in the set {}.", report.files, report.bytes, manifest.set);
         Ok(())
+    }
+
+    /// Restores all parts, and lists meanwhile what each of them holds. The lists, in the order of the parts, and how long each
+    /// phase took.
+    fn fetched_and_listed(
+        &self,
+        found: &[(&PartRecord, &Snapshot, PathBuf)],
+        replace: bool,
+    ) -> (Outcome<Vec<tree::Tree>>, Vec<(String, u64)>) {
+        let phases = Mutex::new(Vec::new());
+        let note = |phase: String, act: &dyn Fn() -> Outcome<()>| {
+            let (done, took) = clocked(&phase, act);
+            held(&phases).push(took);
+            done
+        };
+        let lists: Vec<Mutex<tree::Tree>> = found.iter().map(|_| Mutex::default()).collect();
+        let (mut long, mut short): (Vec<Job<'_>>, Vec<Job<'_>>) = (Vec::new(), Vec::new());
+        for ((record, snapshot, _), list) in found.iter().zip(&lists) {
+            short.push(Box::new(|| {
+                note(format!("list {}", record.part), &|| {
+                    *held(list) = self.listed(record, snapshot)?;
+                    Ok(())
+                })
+            }));
+        }
+        for (record, snapshot, folder) in found {
+            let lane = if record.bytes > SMALL { &mut long } else { &mut short };
+            lane.push(Box::new(|| note(format!("fetch {}", record.part), &|| self.fetch(snapshot, folder, replace))));
+        }
+        let done = lanes::side_by_side(long, short);
+        let taken = |list: Mutex<tree::Tree>| list.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (done.map(|()| lists.into_iter().map(taken).collect()), phases.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn fetch(&self, snapshot: &Snapshot, folder: &Path, replace: bool) -> Outcome<()> {
@@ -68,25 +105,29 @@ impl Runner {
         })
     }
 
-    /// What the snapshot holds, if the folder holds the same.
-    fn compared(&self, record: &PartRecord, snapshot: &Snapshot, folder: &Path) -> Outcome<tree::Tree> {
-        let part = &record.part;
-        // Only root can give files to others, so only then are they compared.
-        let owners = rustix::process::geteuid().is_root();
-        let said = self.restic.run(&Call::new(["ls", &snapshot.id]))?;
-        let held = tree::listed(said.lines.iter().map(String::as_str), owners)?;
-        if tree::sums(&held) != (record.files, record.bytes) {
-            let message = format!("The part {part} holds another number of files or bytes than the manifest says.");
-            return Err(Failure::new(Class::Damaged, message));
+    /// What the snapshot holds, if it is as much as the manifest says.
+    fn listed(&self, record: &PartRecord, snapshot: &Snapshot) -> Outcome<tree::Tree> {
+        let said = self.restic.read(["ls", &snapshot.id])?;
+        let held = tree::listed(said.lines.iter().map(String::as_str), owners())?;
+        if tree::sums(&held) == (record.files, record.bytes) {
+            return Ok(held);
         }
-        let found = tree::found(folder, owners).map_err(|error| Failure::local("Reading what was restored", &error))?;
-        match tree::difference(&held, &found) {
-            None => Ok(held),
-            Some(difference) => {
-                Err(Failure::new(Class::Damaged, format!("What was restored of {part} is not what the set holds. {difference}")))
-            }
-        }
+        let message = format!("The part {} holds another number of files or bytes than the manifest says.", record.part);
+        Err(Failure::new(Class::Damaged, message))
     }
+}
+
+/// Only root can give files to others, so only then are owners compared.
+fn owners() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// The folder holds what the snapshot does.
+fn as_held(record: &PartRecord, held: &tree::Tree, folder: &Path) -> Outcome<()> {
+    let found = tree::found(folder, owners()).map_err(|error| Failure::local("Reading what was restored", &error))?;
+    let Some(difference) = tree::difference(held, &found) else { return Ok(()) };
+    let message = format!("What was restored of {} is not what the set holds. {difference}", record.part);
+    Err(Failure::new(Class::Damaged, message))
 }
 
 /// The parts to restore, each with its folder.

@@ -4,7 +4,6 @@ use super::super::set::{Manifest, Part, PartRecord};
 use super::super::work::Class;
 use super::Runner;
 use super::failure::{Failure, Outcome};
-use super::restic::Call;
 use jiff::Timestamp;
 use serde::Deserialize;
 
@@ -52,7 +51,7 @@ pub(crate) fn tags(run: &str, part: &Part) -> Vec<String> {
 impl Runner {
     /// All snapshots of the tenant, the oldest first.
     pub(crate) fn snapshots(&self) -> Outcome<Vec<Snapshot>> {
-        let said = self.restic.run(&Call::new(["snapshots".to_owned(), format!("--host={}", self.restic.tenant())]))?;
+        let said = self.restic.read(["snapshots".to_owned(), format!("--host={}", self.restic.tenant())])?;
         let unread = |error| Failure::new(Class::Other, format!("What restic says of the snapshots cannot be read: {error}."));
         let mut all: Vec<Snapshot> = serde_json::from_str::<Option<_>>(&said.text()).map_err(unread)?.unwrap_or_default();
         all.sort_by_key(|snapshot| snapshot.time);
@@ -61,24 +60,48 @@ impl Runner {
 
     /// The manifest in a snapshot, which must be what it says.
     pub(crate) fn manifest(&self, id: &str, all: &[Snapshot]) -> Outcome<Manifest> {
-        if !is_id(id) {
-            return Err(Failure::order(format!("`{id}` is not the whole id of a snapshot.")));
-        }
-        let found = all.iter().find(|snapshot| snapshot.id == id && snapshot.is_part(&Part::Manifest));
-        let found = found.ok_or_else(|| Failure::new(Class::Missing, format!("The repository has no manifest with the id {id}.")))?;
-        let manifest = self.read_manifest(id)?;
-        if found.tag("set") != Some(&manifest.set) || found.tag("run") != Some(&manifest.set) {
-            return Err(Failure::new(Class::Damaged, format!("The manifest {id} is of another set than its tags say.")));
-        }
-        Ok(manifest)
+        whole(id)?;
+        let found = manifest_snapshot(id, all)?;
+        as_tagged(self.read_manifest(id)?, found)
+    }
+
+    /// The same with all snapshots of the tenant. Both are read at once: to open a repository takes longer than to read either.
+    pub(crate) fn manifest_and_snapshots(&self, id: &str) -> Outcome<(Manifest, Vec<Snapshot>)> {
+        whole(id)?;
+        let (all, read) = std::thread::scope(|scope| {
+            let read = scope.spawn(|| self.read_manifest(id));
+            (self.snapshots(), read.join())
+        });
+        let all = all?;
+        let found = manifest_snapshot(id, &all)?;
+        let read = read.unwrap_or_else(|_| Err(Failure::new(Class::Other, "Reading the manifest ended unexpectedly.")));
+        let manifest = as_tagged(read?, found)?;
+        Ok((manifest, all))
     }
 
     /// The manifest as it stands in a snapshot, whatever its tags say.
     pub(crate) fn read_manifest(&self, id: &str) -> Outcome<Manifest> {
-        let said = self.restic.run(&Call::new(["dump", id, &format!("/{MANIFEST_FILE}")]))?;
+        let said = self.restic.read(["dump", id, &format!("/{MANIFEST_FILE}")])?;
         serde_json::from_str(&said.text())
             .map_err(|error| Failure::new(Class::Damaged, format!("The manifest {id} cannot be read: {error}.")))
     }
+}
+
+fn whole(id: &str) -> Outcome<()> {
+    if is_id(id) { Ok(()) } else { Err(Failure::order(format!("`{id}` is not the whole id of a snapshot."))) }
+}
+
+fn manifest_snapshot<'a>(id: &str, all: &'a [Snapshot]) -> Outcome<&'a Snapshot> {
+    let found = all.iter().find(|snapshot| snapshot.id == id && snapshot.is_part(&Part::Manifest));
+    found.ok_or_else(|| Failure::new(Class::Missing, format!("The repository has no manifest with the id {id}.")))
+}
+
+/// A manifest, if it is of the set that its snapshot's tags say.
+fn as_tagged(manifest: Manifest, found: &Snapshot) -> Outcome<Manifest> {
+    if found.tag("set") == Some(&manifest.set) && found.tag("run") == Some(&manifest.set) {
+        return Ok(manifest);
+    }
+    Err(Failure::new(Class::Damaged, format!("The manifest {} is of another set than its tags say.", found.id)))
 }
 
 /// The snapshot of a part, as the manifest lists it, or why it is not there.
