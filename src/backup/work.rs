@@ -142,14 +142,14 @@ pub enum Task {
         /// The file with the facts found after loading.
         facts: PathBuf,
     },
-    /// Forgets these snapshots.
+    /// Forgets exactly these snapshots and, if it is told all runs that are known, what runs left that never came to a set.
     Forget {
         /// Ids of snapshots; none to only prune.
         snapshots: Vec<String>,
         /// Give the room back, too.
         prune: bool,
-        /// The runs whose sets are known, and those that are at work: what other runs left behind without ever making a set is
-        /// forgotten too, after two days. Without it only what is named is.
+        /// Names of all runs that are known: of every set that the vault lists, and of every run that is still at work, however
+        /// long. Snapshots of other runs, from which no manifest came in two days, are forgotten, too. None: no others.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known: Option<Vec<String>>,
     },

@@ -8,5 +8,6 @@ mod faults;
 mod guarded;
 mod kills;
 mod life;
+mod orphans;
 mod pruned;
 mod world;

@@ -12,6 +12,7 @@
 //! tree     what a folder and a snapshot hold, name by name
 //! compare  the facts of a loaded database
 //! upkeep   check, forget, prune, list
+//! orphans  what runs left that never came to a set
 //! canary   a set that is damaged on purpose, whose drill has to fail
 //! probe    whether a target answers at all
 //! prepare  makes a tenant's repository, its bucket and its writer
@@ -33,6 +34,7 @@ pub mod escrow;
 pub mod failure;
 pub mod issue;
 mod lanes;
+mod orphans;
 pub mod part;
 pub mod prepare;
 pub mod probe;

@@ -16,6 +16,9 @@ pub(crate) struct Snapshot {
     pub(crate) id: String,
     pub(crate) time: Timestamp,
     pub(crate) tree: String,
+    /// The tenant that it was made for.
+    #[serde(default)]
+    pub(crate) hostname: String,
     #[serde(default)]
     pub(crate) tags: Vec<String>,
 }
@@ -51,7 +54,16 @@ pub(crate) fn tags(run: &str, part: &Part) -> Vec<String> {
 impl Runner {
     /// All snapshots of the tenant, the oldest first.
     pub(crate) fn snapshots(&self) -> Outcome<Vec<Snapshot>> {
-        let said = self.restic.read(["snapshots".to_owned(), format!("--host={}", self.restic.tenant())])?;
+        self.snapshots_with(vec![format!("--host={}", self.restic.tenant())])
+    }
+
+    /// All snapshots in the repository, whoever they say that they are of; the oldest first.
+    pub(crate) fn snapshots_of_anybody(&self) -> Outcome<Vec<Snapshot>> {
+        self.snapshots_with(Vec::new())
+    }
+
+    fn snapshots_with(&self, filter: Vec<String>) -> Outcome<Vec<Snapshot>> {
+        let said = self.restic.read(["snapshots".to_owned()].into_iter().chain(filter))?;
         let unread = |error| Failure::new(Class::Other, format!("What restic says of the snapshots cannot be read: {error}."));
         let mut all: Vec<Snapshot> = serde_json::from_str::<Option<_>>(&said.text()).map_err(unread)?.unwrap_or_default();
         all.sort_by_key(|snapshot| snapshot.time);
@@ -136,6 +148,7 @@ mod tests {
             id: "a".repeat(64),
             time: Timestamp::UNIX_EPOCH,
             tree: "b".repeat(64),
+            hostname: "tenant".into(),
             tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
         }
     }
