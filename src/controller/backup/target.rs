@@ -9,6 +9,7 @@ use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::unclaimed::pause_until;
+use crate::controller::world::World;
 use crate::desired::{Owner, network};
 use crate::request::BackupTarget;
 use crate::request::backup::{BackupTargetStatus, Isolation, VAULT_NAMESPACE};
@@ -127,6 +128,7 @@ async fn write(ctx: &Context, target: &Arc<BackupTarget>, found: Found) -> Resul
             "all apps write with one key, so a run that was taken over could read and delete the backups of others; use isolation perApp, or a key that cannot delete",
         ),
     };
+    let lock = { lock_fits(&ctx.world(), target.spec.lock_days) };
     let canary = { super::canary::verdict(&ctx.world(), target) };
     let keys = keys.unwrap_or_else(|| old.keys.clone());
     let changed = old.changed_generation != generation || (!old.keys.is_empty() && old.keys != keys);
@@ -136,7 +138,7 @@ async fn write(ctx: &Context, target: &Arc<BackupTarget>, found: Found) -> Resul
         changed: if changed { Some(written(now)) } else { old.changed },
         changed_generation: generation,
         keys,
-        conditions: merge(&old.conditions, [ready, isolated].into_iter().chain(canary).collect(), generation, now),
+        conditions: merge(&old.conditions, [ready, isolated].into_iter().chain(canary).chain(lock).collect(), generation, now),
     };
     if target.status.as_ref() == Some(&status) {
         return Ok(());
@@ -154,4 +156,52 @@ async fn write(ctx: &Context, target: &Arc<BackupTarget>, found: Found) -> Resul
         }
     });
     Ok(())
+}
+
+/// `LockFits`: whether what is to be destroyed can be destroyed on its day; none for a target that locks nothing.
+fn lock_fits(world: &World, lock_days: u32) -> Option<Verdict> {
+    if lock_days == 0 {
+        return None;
+    }
+    let short = world.register.classes().find(|(_, class)| class.spec.backup.final_retention_days < lock_days);
+    Some(match short {
+        None => Verdict::yes(
+            "LockFits",
+            "LockFits",
+            "no data class keeps the backups of removed apps for a shorter time than the server locks them",
+        ),
+        Some((name, class)) => Verdict::no(
+            "LockFits",
+            "RetentionShorterThanLock",
+            format!(
+                "the data class {name} has finalRetentionDays {} and the server lets nobody destroy what was written for {lock_days} days, so they are kept that long; write at least {lock_days} in the class, or fewer lockDays here",
+                class.spec.backup.final_retention_days
+            ),
+        ),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_class_that_keeps_less_than_the_lock_is_said() {
+        let mut world = World::default();
+        let class = |days: u32| {
+            let backup = json!({"finalRetentionDays": days});
+            let object = json!({
+                "apiVersion": "kopnams.lv/v1alpha1", "kind": "DataClass", "metadata": {"name": "open"},
+                "spec": {"title": {"lv": "x", "en": "x"}, "rank": 1, "graceDays": 1, "backup": backup},
+            });
+            serde_json::from_value(object).unwrap()
+        };
+        let reason = |world: &World, lock| lock_fits(world, lock).map(|verdict| (verdict.holds, verdict.message));
+        world.set_class(class(90));
+        assert_eq!(reason(&world, 0), None);
+        assert!(reason(&world, 90).unwrap().0);
+        let (holds, message) = reason(&world, 91).unwrap();
+        assert!(!holds && message.contains("write at least 91 in the class"), "{message}");
+    }
 }

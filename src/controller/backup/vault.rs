@@ -262,6 +262,8 @@ pub async fn retain(ctx: &Context, ground: &Ground, why: &str) -> Result<(), App
     // Of an app whose namespace went without us nothing says any more what its class is; what it said last stands in the vault.
     let last = { ctx.world().backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref()?.final_retention_days) };
     let days = last.filter(|_| ground.grant.is_none()).unwrap_or(ground.profile.final_retention_days);
+    // What the server locks nobody can destroy sooner, so no other day is promised.
+    let days = days.max(ground.target.spec.lock_days);
     let until = Timestamp::now().checked_add(SignedDuration::from_hours(24 * i64::from(days))).map(written).ok();
     say_vault(ctx, &ground.tenant_id, |vault| {
         if vault.phase == VaultPhase::Active {

@@ -176,6 +176,8 @@ impl World {
             self.register.set_class(&name, object.spec.clone(), created);
             self.stale = true;
             self.undecide_all();
+            // How long a class keeps backups, and whether a target lets it.
+            self.to_do.extend(self.backups.targets.keys().cloned().map(Key::Target));
         }
         self.classes.insert(name, Arc::new(object));
     }
