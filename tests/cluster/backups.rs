@@ -10,7 +10,7 @@ use crate::kit::{app_of, condition, furniture, message, municipality, shown, tex
 use crate::run::alone;
 use crate::world::World;
 
-const IMAGE: &str = "localhost/kopnams@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+pub const IMAGE: &str = "localhost/kopnams@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
 /// A world with a target, and hands that report.
 pub async fn house(world: &World) -> Hands {
@@ -110,7 +110,7 @@ pub async fn over(world: &World, kind: &str, name: &str, phase: &str) -> Value {
         .await
 }
 
-fn runs_of(runs: &[Value], app: &str) -> Vec<Value> {
+pub fn runs_of(runs: &[Value], app: &str) -> Vec<Value> {
     runs.iter().filter(|run| text(run, "/spec/app") == app).cloned().collect()
 }
 

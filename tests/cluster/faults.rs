@@ -14,7 +14,7 @@ use crate::run::{alone, say};
 use crate::world::World;
 
 /// Asks for so many apps of each municipality at once.
-async fn ask_for(world: &World, slugs: &[String], each: usize) {
+pub async fn ask_for(world: &World, slugs: &[String], each: usize) {
     let requests = slugs.iter().flat_map(|slug| (0..each).map(move |n| app(slug, &format!("lapa-{n:02}"))));
     stream::iter(requests).for_each_concurrent(16, async |request| drop(world.apply(&request).await)).await;
 }
@@ -25,7 +25,7 @@ async fn ready(world: &World, slugs: &[String]) -> usize {
     all.iter().filter(|o| slugs.iter().any(|slug| slug == text(o, "/metadata/namespace")) && is_ready(o)).count()
 }
 
-async fn all_ready(world: &World, slugs: &[String], count: usize) {
+pub async fn all_ready(world: &World, slugs: &[String], count: usize) {
     world
         .within(Duration::from_mins(2), &format!("{count} apps are Ready"), async || {
             let now = ready(world, slugs).await;
@@ -65,7 +65,7 @@ async fn end_state(world: &World, slugs: &[String]) -> BTreeMap<String, Value> {
     state
 }
 
-fn towns(prefix: &str) -> Vec<String> {
+pub fn towns(prefix: &str) -> Vec<String> {
     (0..10).map(|n| format!("{prefix}{n}")).collect()
 }
 
@@ -183,13 +183,14 @@ fn a_leader_that_was_paused_beyond_its_lease_writes_nothing() {
 const SECOND: &str = "system:serviceaccount:kopnams-system:kopnams-second";
 
 /// A second replica, as another user with the same rights, so that the audit log tells the two apart.
-fn second_replica(world: &World) -> Operator {
+pub fn second_replica(world: &World) -> Operator {
     let system = "--namespace=kopnams-system";
     let account = "--serviceaccount=kopnams-system:kopnams-second";
     for args in [
         vec!["create", "serviceaccount", "kopnams-second", system],
         vec!["create", "clusterrolebinding", "second", "--clusterrole=kopnams-controller", account],
         vec!["create", "rolebinding", "second", "--role=kopnams-controller", account, system],
+        vec!["create", "rolebinding", "second", "--role=kopnams-vault", account, "--namespace=kopnams-vault"],
     ] {
         world.lab.kubectl(args).unwrap();
     }

@@ -1,14 +1,13 @@
-//! Runners that only report: they take the place of the node, which these tests do not have, and of restic.
+//! Runners that only report: they take the place of the node, which these tests and a benchmark do not have, and of restic.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
+use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
-
-use crate::world::api;
-use k8s_openapi::api::core::v1::{Pod, Secret};
 
 /// What becomes of a piece of work: the report, or none to let it go on for ever.
 pub type Answer = Box<dyn Fn(&Value) -> Option<Value> + Send>;
@@ -71,31 +70,33 @@ async fn work(client: Client, answer: Arc<Mutex<Answer>>, seen: Arc<Mutex<Vec<(S
     loop {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let Ok(pods) = all.list(&ListParams::default().labels("kopnams.lv/run")).await else { continue };
-        for pod in pods.items {
-            let (namespace, name) = (pod.metadata.namespace.clone().unwrap(), pod.metadata.name.clone().unwrap());
-            let over = pod.status.as_ref().is_some_and(|status| matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")));
-            if over || pod.metadata.deletion_timestamp.is_some() {
-                continue;
-            }
-            let job = pod.metadata.labels.as_ref().and_then(|labels| labels.get("batch.kubernetes.io/job-name")).cloned().unwrap();
-            let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
-            let Ok(secret) = secrets.get(&job).await else { continue };
-            let order: Value = serde_json::from_slice(&secret.data.unwrap()["work.json"].0).unwrap();
-            let report = { (answer.lock().unwrap())(&order) };
-            let Some(report) = report else { continue };
-            seen.lock().unwrap().push((namespace.clone(), order));
-            let code = i32::from(!report["failure"].is_null());
-            let phase = if code == 0 { "Succeeded" } else { "Failed" };
-            let end = json!({"exitCode": code, "message": report.to_string(), "reason": if code == 0 { "Completed" } else { "Error" }});
-            let status = json!({"status": {
-                "phase": phase,
-                "containerStatuses": [{
-                    "name": "runner", "image": "runner", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": end},
-                }],
-            }});
-            let pods = api(&client, "Pod", &namespace);
-            // It may have been deleted meanwhile.
-            let _ = pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await;
-        }
+        stream::iter(pods.items).for_each_concurrent(8, |pod| one(&client, pod, &answer, &seen)).await;
     }
+}
+
+async fn one(client: &Client, pod: Pod, answer: &Mutex<Answer>, seen: &Mutex<Vec<(String, Value)>>) {
+    let (namespace, name) = (pod.metadata.namespace.clone().unwrap(), pod.metadata.name.clone().unwrap());
+    let over = pod.status.as_ref().is_some_and(|status| matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")));
+    if over || pod.metadata.deletion_timestamp.is_some() {
+        return;
+    }
+    let job = pod.metadata.labels.as_ref().and_then(|labels| labels.get("batch.kubernetes.io/job-name")).cloned().unwrap();
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
+    let Ok(secret) = secrets.get(&job).await else { return };
+    let order: Value = serde_json::from_slice(&secret.data.unwrap()["work.json"].0).unwrap();
+    let report = { (answer.lock().unwrap())(&order) };
+    let Some(report) = report else { return };
+    seen.lock().unwrap().push((namespace.clone(), order));
+    let code = i32::from(!report["failure"].is_null());
+    let phase = if code == 0 { "Succeeded" } else { "Failed" };
+    let end = json!({"exitCode": code, "message": report.to_string(), "reason": if code == 0 { "Completed" } else { "Error" }});
+    let status = json!({"status": {
+        "phase": phase,
+        "containerStatuses": [{
+            "name": "runner", "image": "runner", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": end},
+        }],
+    }});
+    let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);
+    // It may have been deleted meanwhile.
+    let _ = pods.patch_status(&name, &PatchParams::default(), &Patch::Merge(&status)).await;
 }
