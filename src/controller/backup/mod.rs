@@ -199,6 +199,10 @@ pub fn place<'a>(ctx: &'a Context, name: &str) -> Option<Place<'a>> {
 #[must_use]
 pub fn admissible(world: &World, now: Timestamp) -> Vec<String> {
     let Some(settings) = &world.register.settings().backup else { return Vec::new() };
+    // Thousands may wait, and each asks: while the pool is full there is nothing to put in order.
+    if world.backups.at_work() >= usize::try_from(settings.limits.cluster).unwrap_or(usize::MAX) {
+        return Vec::new();
+    }
     let breakers: BTreeMap<String, Breaker> = world
         .backups
         .targets

@@ -104,6 +104,13 @@ impl Backups {
         work.phase() == RunPhase::Running || work.meta().name.as_ref().is_some_and(|name| self.is_reserved(name))
     }
 
+    /// How many backups and drills go on, or are about to.
+    #[must_use]
+    pub fn at_work(&self) -> usize {
+        let backups = self.runs.values().filter(|run| self.goes_on(run.as_ref())).count();
+        backups + self.drills.values().filter(|drill| self.goes_on(drill.as_ref())).count()
+    }
+
     /// The backups of a tenant, the oldest first; one that only bears its name is none of its.
     pub fn runs_of(&self, tenant_id: &str) -> impl Iterator<Item = &Arc<BackupRun>> {
         let (prefix, tenant_id) = (format!("{tenant_id}-b"), tenant_id.to_string());
