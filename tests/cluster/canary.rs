@@ -69,3 +69,27 @@ fn a_drill_that_does_not_notice_damage_is_found_out() {
         assert!(message(&found, "DrillsCanFail").contains("do not rely on RestoreProven"), "{}", message(&found, "DrillsCanFail"));
     });
 }
+
+#[test]
+fn a_canary_that_cannot_be_made_is_left_alone_for_a_while() {
+    alone("no canary", async |world| {
+        let hands = house(world).await;
+        hands.answer(|work| match text(work, "/task/kind") {
+            "canary" => Some(bad("NoSpace", "the disk is full")),
+            _ => Some(good(work)),
+        });
+        world.merge("Platform", "", "platform", &json!({"spec": {"backup": {"canaryEveryDays": 7}}})).await;
+        world.ensure_operator().await;
+        world
+            .until("it is said why", async || {
+                let vaults = world.list("BackupVault", "").await;
+                let said = vaults.iter().any(|vault| text(vault, "/status/message").contains("NoSpace: the disk is full"));
+                if said { Ok(()) } else { Err(vaults.iter().map(shown).collect()) }
+            })
+            .await;
+        // The Job that goes is no reason to make the next one.
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(hands.seen().len(), 1, "{:?}", hands.seen());
+        assert!(world.list("Job", "").await.is_empty(), "and nothing is left of it");
+    });
+}

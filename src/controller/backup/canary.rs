@@ -114,6 +114,9 @@ async fn make(ctx: &Context, ground: &Ground) -> Result<Next, ReconcileError> {
         return Ok(Next::After(Duration::from_mins(1)));
     }
     let run = format!("{}-c", ground.tenant_id);
+    if let Some(until) = { ctx.world().backups.paused(&run, Timestamp::now()) } {
+        return Ok(Next::After(pause_until(until)));
+    }
     let order = ground.order(&run, Task::Canary { issue: ground.issue() });
     let step = Step { orders: vec![(None, order)], ..ground.step(&run, 0, VAULT_NAMESPACE, Hand::Maintainer) };
     let report = match step::advance(ctx, step, &ground.target.spec, &ground.tenant_id).await? {
@@ -133,6 +136,9 @@ async fn make(ctx: &Context, ground: &Ground) -> Result<Next, ReconcileError> {
     })
     .await?;
     step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
+    if made.is_none() {
+        ctx.world().backups.pause(&run, Timestamp::now() + AGAIN);
+    }
     Ok(if made.is_some() { Next::After(Duration::ZERO) } else { Next::After(AGAIN) })
 }
 

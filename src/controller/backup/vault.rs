@@ -325,6 +325,9 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
         return Ok(Next::After(crate::controller::converge::RESYNC));
     }
     let run = format!("{tenant_id}-x");
+    if let Some(until) = { ctx.world().backups.paused(&run, Timestamp::now()) } {
+        return Ok(Next::After(pause_until(until)));
+    }
     let order = ground.order(&run, Task::Destroy { issue: ground.issue() });
     let step = Step { orders: vec![(None, order)], ..ground.step(&run, 0, VAULT_NAMESPACE, Hand::Maintainer) };
     let report = match step::advance(ctx, step, &ground.target.spec, tenant_id).await? {
@@ -336,6 +339,7 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
         let message =
             format!("its day has come and it could not be destroyed ({}): {}; this is tried again", class.as_str(), report.message);
         say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
+        ctx.world().backups.pause(&run, Timestamp::now() + crate::controller::converge::RESYNC);
         return Ok(Next::After(crate::controller::converge::RESYNC));
     }
     keys::destroy(ctx, tenant_id).await?;

@@ -75,6 +75,8 @@ pub struct Backups {
     pub(super) pods: HashMap<(String, String), RunPod>,
     /// Since when a job has no pod yet, as far as this process has looked at it: by namespace and job.
     pub(super) waiting: HashMap<(String, String), Timestamp>,
+    /// Until when a vault's own work that failed is left alone.
+    paused: HashMap<String, Timestamp>,
     /// Names of work that was given a place and is not written down as running yet.
     reserved: BTreeSet<String>,
     /// Pods of tenants' workloads that live, by namespace and name.
@@ -102,6 +104,17 @@ impl Backups {
     #[must_use]
     pub fn goes_on<K: Record>(&self, work: &K) -> bool {
         work.phase() == RunPhase::Running || work.meta().name.as_ref().is_some_and(|name| self.is_reserved(name))
+    }
+
+    /// A vault's own work failed. The Job that goes wakes the vault, which must not make the next one at once.
+    pub fn pause(&mut self, work: &str, until: Timestamp) {
+        self.paused.insert(work.to_string(), until);
+    }
+
+    /// Until when a vault's own work is left alone, if it is.
+    #[must_use]
+    pub fn paused(&self, work: &str, now: Timestamp) -> Option<Timestamp> {
+        self.paused.get(work).copied().filter(|until| *until > now)
     }
 
     /// How many backups and drills go on, or are about to.
