@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench bench-backup bench-ready lab lab-stop catalogue screenshots check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+.PHONY: help demo test soak bench bench-backup bench-many bench-ready lab lab-stop catalogue screenshots check check-rust check-generated check-charts check-shell check-deny generate fmt clean
 
 CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
@@ -54,6 +54,10 @@ bench: ## the figures of docs/performance.md, measured here; some minutes; what 
 
 bench-backup: ## backup and restore of 1 GB beside stock restic; BENCH_ROUNDS=3; some minutes and 10 GB below TMPDIR
 	@$(CARGO) bench --locked --bench backup
+
+bench-many: ## backups an hour of 1,000 and 3,000 apps, with runners that only report, beside a bare client; BENCH_APPS=1000,3000; half an hour
+	@$(LAB) tools >/dev/null
+	@$(CARGO) bench --locked --bench many
 
 bench-ready: ## where the time from a request to a running website goes; root on Debian; a quarter of an hour
 	@$(LAB) tools $(if $(ROOT_ON_DEBIAN),--node) >/dev/null

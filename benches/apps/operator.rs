@@ -68,6 +68,15 @@ impl Operator {
         Ok(kib * 1024 / 1_000_000)
     }
 
+    /// Processor time that it has used, in seconds.
+    pub fn processor_seconds(&self) -> Result<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        // Behind the name, which may hold anything, in hundredths of a second.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |at: usize| fields.get(at).and_then(|field| field.parse::<f64>().ok()).context("no processor time");
+        Ok((ticks(11)? + ticks(12)?) / 100.0)
+    }
+
     /// Kills it, as a crash would, and frees its lease by time only.
     pub fn stop(mut self) -> Result<()> {
         let pid = self.child.id().to_string();
