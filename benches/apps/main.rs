@@ -9,13 +9,11 @@ mod operator;
 mod requests;
 
 use anyhow::Result;
-use kopnams_lab::{AuditPolicy, Lab, LabOptions, Token};
+use kopnams_lab::Lab;
 use std::time::Duration;
 
 /// Requests in flight, for every client alike.
 pub const CONCURRENCY: usize = 32;
-const USER: &str = "bench";
-
 fn main() -> Result<()> {
     let sizes: Vec<usize> =
         std::env::var("BENCH_APPS").unwrap_or_else(|_| "200,1000".into()).split(',').filter_map(|n| n.trim().parse().ok()).collect();
@@ -32,15 +30,7 @@ fn main() -> Result<()> {
 
 /// A fresh control plane with the definitions, the platform and the requests on it.
 async fn fresh(apps: usize) -> Result<(Lab, kube::Client, std::path::PathBuf)> {
-    let token = "bench-token-of-this-run-only";
-    let options = LabOptions {
-        audit: Some(AuditPolicy::Metadata),
-        tokens: vec![Token::new(token, USER, ["system:masters"])],
-        ..LabOptions::default()
-    };
-    let lab = tokio::task::spawn_blocking(move || Lab::start(options)).await??;
-    let kubeconfig = lab.kubeconfig_for_token(USER, token)?;
-    let client = requests::client(lab.kubeconfig()).await?;
+    let (lab, client, kubeconfig) = requests::control_plane().await?;
     requests::prepare(&client, apps).await?;
     Ok((lab, client, kubeconfig))
 }
@@ -68,11 +58,14 @@ async fn operator_run(apps: usize, rest: Duration, creates: &measured::Timed, ap
     );
     let log = lab.audit_log().map(std::path::Path::to_path_buf).unwrap_or_default();
     tokio::time::sleep(Duration::from_secs(2)).await;
-    println!("{apps} | requests per app by verb (municipalities' included): {}", audit::per_app(&audit::read(&log, 0, USER)?, apps));
+    println!(
+        "{apps} | requests per app by verb (municipalities' included): {}",
+        audit::per_app(&audit::read(&log, 0, requests::USER)?, apps)
+    );
     println!("{apps} | memory after ready: {} MB resident", operator.resident_megabytes()?);
     let before = audit::size(&log)?;
     tokio::time::sleep(rest).await;
-    println!("{apps} | requests at rest in {} s: {}", rest.as_secs(), audit::counts(&audit::read(&log, before, USER)?));
+    println!("{apps} | requests at rest in {} s: {}", rest.as_secs(), audit::counts(&audit::read(&log, before, requests::USER)?));
     let repairs = measured::repairs(&client, apps, 100).await?;
     println!(
         "{apps} | repair of 100 deleted guard rails: p50 {} ms, p99 {} ms",
@@ -85,7 +78,7 @@ async fn operator_run(apps: usize, rest: Duration, creates: &measured::Timed, ap
     let again = operator::Operator::start(&kubeconfig)?;
     let synced = again.ready().await?;
     tokio::time::sleep(Duration::from_secs(5)).await;
-    println!("{apps} | restart: ready after {synced:.2} s; requests: {}", audit::counts(&audit::read(&log, before, USER)?));
+    println!("{apps} | restart: ready after {synced:.2} s; requests: {}", audit::counts(&audit::read(&log, before, requests::USER)?));
     println!("{apps} | memory after restart: {} MB resident", again.resident_megabytes()?);
     drop(again);
     lab.stop()?;

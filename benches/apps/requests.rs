@@ -5,12 +5,30 @@ use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kopnams::request::{DataClass, HostedSystem, Municipality, MunicipalityApp};
+use kopnams_lab::{AuditPolicy, Lab, LabOptions, Token};
 use kube::api::{Api, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Who works with the API server, in its audit log.
+pub const USER: &str = "bench";
+
+/// A fresh control plane that writes down each request, an admin's client, and the configuration of [`USER`].
+pub async fn control_plane() -> Result<(Lab, Client, PathBuf)> {
+    let token = "bench-token-of-this-run-only";
+    let options = LabOptions {
+        audit: Some(AuditPolicy::Metadata),
+        tokens: vec![Token::new(token, USER, ["system:masters"])],
+        ..LabOptions::default()
+    };
+    let lab = tokio::task::spawn_blocking(move || Lab::start(options)).await??;
+    let kubeconfig = lab.kubeconfig_for_token(USER, token)?;
+    let client = client(lab.kubeconfig()).await?;
+    Ok((lab, client, kubeconfig))
+}
 
 /// Apps of one municipality.
 pub const PER_MUNICIPALITY: usize = 10;

@@ -1,9 +1,10 @@
 //! kopnams: the first backups of all apps, their drills, and a second backup that somebody asks for.
 
+use crate::POOL;
 use crate::audit::{self, Counts};
 use crate::operator::{self, Operator};
+use crate::requests::USER;
 use crate::target::begin_backups;
-use crate::{POOL, USER};
 use anyhow::{Context, Result, bail};
 use futures::{StreamExt, TryStreamExt, stream};
 use kopnams::request::backup::{BackupRunSpec, BackupVaultStatus, RunKind, VAULT_NAMESPACE};

@@ -17,7 +17,7 @@ mod requests;
 mod target;
 
 use anyhow::Result;
-use kopnams_lab::{AuditPolicy, Lab, LabOptions, Token};
+use kopnams_lab::Lab;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,8 +25,6 @@ use std::time::Duration;
 pub const CONCURRENCY: usize = 32;
 /// Jobs at once, for both: the default pool.
 pub const POOL: usize = 20;
-const USER: &str = "bench";
-
 fn main() -> Result<()> {
     let sizes: Vec<usize> =
         std::env::var("BENCH_APPS").unwrap_or_else(|_| "1000,3000".into()).split(',').filter_map(|n| n.trim().parse().ok()).collect();
@@ -92,15 +90,7 @@ fn load() -> String {
 }
 
 async fn fresh() -> Result<(Lab, kube::Client, PathBuf)> {
-    let token = "bench-token-of-this-run-only";
-    let options = LabOptions {
-        audit: Some(AuditPolicy::Metadata),
-        tokens: vec![Token::new(token, USER, ["system:masters"])],
-        ..LabOptions::default()
-    };
-    let lab = tokio::task::spawn_blocking(move || Lab::start(options)).await??;
-    let kubeconfig = lab.kubeconfig_for_token(USER, token)?;
-    let client = requests::client(lab.kubeconfig()).await?;
+    let (lab, client, kubeconfig) = requests::control_plane().await?;
     // The controllers come one after another.
     tokio::time::sleep(Duration::from_secs(2)).await;
     Ok((lab, client, kubeconfig))

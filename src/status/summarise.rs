@@ -181,7 +181,9 @@ fn workload(live: bool, granted: bool, suspend: bool, work: &Work) -> (Verdict, 
     }
 }
 
-fn available(suspend: bool, parts: &[(Kind, String, Health)], ails: Option<&str>) -> Verdict {
+/// The part of an app that is not as it should be: one that has failed before one that is on its way.
+#[must_use]
+pub fn unwell(parts: &[(Kind, String, Health)]) -> Option<String> {
     let failed = parts.iter().find_map(|(kind, name, health)| match health {
         Health::Failed(why) => Some(format!("{kind} {name}: {why}")),
         _ => None,
@@ -190,10 +192,14 @@ fn available(suspend: bool, parts: &[(Kind, String, Health)], ails: Option<&str>
         Health::Coming(why) => Some(format!("{kind} {name}: {why}")),
         _ => None,
     });
+    failed.or(coming)
+}
+
+fn available(suspend: bool, parts: &[(Kind, String, Health)], ails: Option<&str>) -> Verdict {
     if parts.is_empty() {
         return Verdict::no("Available", "NothingRuns", "nothing of the app is there");
     }
-    match (failed.or(coming), ails) {
+    match (unwell(parts), ails) {
         (Some(part), Some(ails)) => Verdict::no("Available", "PodFails", format!("{part}; a pod does not run: {ails}")),
         (Some(part), None) => Verdict::no("Available", "NotAnswering", part),
         (None, _) if suspend => Verdict::yes("Available", "Suspended", "the app is suspended as the request asks"),

@@ -20,11 +20,17 @@ pub async fn house(world: &World) -> Hands {
         }
         world.apply(&object).await;
     }
+    target(world, &answering()).await;
+    Hands::start(world.admin.clone())
+}
+
+/// The target of these tests, and its key.
+pub async fn target(world: &World, endpoint: &str) {
     world
         .apply(&json!({
             "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupTarget", "metadata": {"name": "s3"},
             "spec": {
-                "endpoint": answering(), "bucket": "kopnams", "isolation": "perApp", "maintainerSecret": "s3-maintainer",
+                "endpoint": endpoint, "bucket": "kopnams", "isolation": "perApp", "maintainerSecret": "s3-maintainer",
                 "egress": [{"cidr": "192.0.2.9/32", "ports": [443]}],
             },
         }))
@@ -36,7 +42,6 @@ pub async fn house(world: &World) -> Hands {
         }))
         .await
         .unwrap();
-    Hands::start(world.admin.clone())
 }
 
 /// An endpoint that answers, as a target that refuses who has no key.

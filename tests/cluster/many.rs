@@ -58,22 +58,7 @@ async fn answer(listener: tokio::net::TcpListener) {
 
 /// The platform gets backups: those of all apps that answer are due at once.
 async fn begin_backups(world: &World, target: &Target, backup: &Value) {
-    world
-        .apply(&json!({
-            "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupTarget", "metadata": {"name": "s3"},
-            "spec": {
-                "endpoint": format!("http://{}", target.address), "bucket": "kopnams", "isolation": "perApp",
-                "maintainerSecret": "s3-maintainer", "egress": [{"cidr": "192.0.2.9/32", "ports": [443]}],
-            },
-        }))
-        .await;
-    world
-        .create(&json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s3-maintainer", "namespace": "kopnams-vault"},
-            "stringData": {"access-key": "test", "secret-key": "test"},
-        }))
-        .await
-        .unwrap();
+    crate::backups::target(world, &format!("http://{}", target.address)).await;
     let mut platform = furniture().into_iter().find(|object| text(object, "/kind") == "Platform").unwrap();
     platform["spec"]["backup"] = json!({"target": "s3", "image": IMAGE, "canaryEveryDays": 0});
     platform["spec"]["backup"].as_object_mut().unwrap().extend(backup.as_object().unwrap().clone());

@@ -4,7 +4,7 @@
 use super::super::set::{Manifest, Part, PartRecord};
 use super::super::work::{Class, Issue, Report};
 use super::failure::{Failure, Outcome};
-use super::s3::Ask;
+use super::s3::{Ask, sizes};
 use super::{Runner, part, timed};
 
 /// Name of its only volume.
@@ -75,15 +75,4 @@ impl Runner {
         let path = format!("/{}/{key}", place.bucket);
         s3.ask(&Ask { method: "PUT", path: &path, body: &body, ..Ask::default() })?.unless("Damaging a pack", &[]).map(drop)
     }
-}
-
-/// Keys and sizes in a listing.
-fn sizes(xml: &str) -> Outcome<Vec<(String, usize)>> {
-    let document = roxmltree::Document::parse(xml)
-        .map_err(|error| Failure::new(Class::Other, format!("The target's list of objects cannot be read: {error}.")))?;
-    let objects = document.root_element().children().filter(|node| node.tag_name().name() == "Contents");
-    let text = |node: roxmltree::Node<'_, '_>, name| {
-        node.children().find(|child| child.tag_name().name() == name).and_then(|child| child.text()).unwrap_or_default().to_owned()
-    };
-    Ok(objects.filter_map(|object| Some((text(object, "Key"), text(object, "Size").parse().ok()?))).collect())
 }

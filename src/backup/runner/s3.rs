@@ -253,10 +253,20 @@ fn objects(xml: &str) -> Outcome<Vec<(String, String)>> {
         .map_err(|error| Failure::new(Class::Other, format!("The target's list of versions cannot be read: {error}.")))?;
     let entries =
         document.root_element().children().filter(|node| matches!(node.tag_name().name(), "Version" | "DeleteMarker" | "Contents"));
-    let text = |node: roxmltree::Node<'_, '_>, name| {
-        node.children().find(|child| child.tag_name().name() == name).and_then(|child| child.text()).unwrap_or_default().to_owned()
-    };
-    Ok(entries.map(|entry| (text(entry, "Key"), text(entry, "VersionId"))).collect())
+    Ok(entries.map(|entry| (field(entry, "Key"), field(entry, "VersionId"))).collect())
+}
+
+/// Keys and sizes in a listing of objects.
+pub(crate) fn sizes(xml: &str) -> Outcome<Vec<(String, usize)>> {
+    let document = roxmltree::Document::parse(xml)
+        .map_err(|error| Failure::new(Class::Other, format!("The target's list of objects cannot be read: {error}.")))?;
+    let objects = document.root_element().children().filter(|node| node.tag_name().name() == "Contents");
+    Ok(objects.filter_map(|object| Some((field(object, "Key"), field(object, "Size").parse().ok()?))).collect())
+}
+
+/// The text of a child of a node.
+fn field(node: roxmltree::Node<'_, '_>, name: &str) -> String {
+    node.children().find(|child| child.tag_name().name() == name).and_then(|child| child.text()).unwrap_or_default().to_owned()
 }
 
 /// A text inside XML.

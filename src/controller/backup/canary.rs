@@ -3,25 +3,22 @@
 
 use super::keys::Hand;
 use super::step::{self, LOOK, Progress, Step};
-use super::vault::{drill_now, meta};
-use super::{Ground, keys, say_vault};
+use super::vault::{drill_now, make as make_vault};
+use super::{Ground, say_vault};
 use crate::apply::ApplyError;
 use crate::backup::breaker::State;
 use crate::backup::work::{Class, Report, Task};
+use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::unclaimed::pause_until;
 use crate::controller::world::World;
 use crate::controller::world::backups::Record;
-use crate::controller::{Context, intake};
 use crate::policy::AppKey;
-use crate::request::backup::{BackupVaultSpec, BackupVaultStatus, RunKind, RunPhase, SetRecord, VAULT_NAMESPACE};
-use crate::request::names::MANAGER;
+use crate::request::backup::{BackupVaultStatus, RunKind, RunPhase, SetRecord, VAULT_NAMESPACE};
 use crate::request::{BackupTarget, BackupVault, RestoreDrill, written};
 use crate::status::conditions::Verdict;
 use jiff::{SignedDuration, Timestamp};
-use kube::Api;
-use kube::api::PostParams;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,20 +54,7 @@ pub async fn ensure(ctx: &Context, target: &BackupTarget) -> Result<(), ApplyErr
     if !wanted {
         return Ok(());
     }
-    let key = AppKey::new(VAULT_NAMESPACE, APP);
-    keys::ensure(ctx, &tenant_id, &key).await?;
-    let spec =
-        BackupVaultSpec { municipality: key.municipality.clone(), app: key.app.clone(), target: name, legal_hold: false, canary: true };
-    let vault = BackupVault { metadata: meta(&tenant_id, &key, &tenant_id, None), spec, status: None };
-    let api: Api<BackupVault> = Api::all(ctx.writer.client().clone());
-    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
-    let made = match ctx.writer.gate().pass(api.create(&params, &vault)).await {
-        Err(ApplyError::Conflict) => ctx.writer.gate().pass(api.get(&tenant_id)).await?,
-        other => other?,
-    };
-    ctx.metrics.patched("vault");
-    intake::change(ctx, |world| world.set_vault(made));
-    Ok(())
+    make_vault(ctx, &AppKey::new(VAULT_NAMESPACE, APP), &tenant_id, name, true).await
 }
 
 /// Looks at a canary: makes its set, and has it drilled when that is due.

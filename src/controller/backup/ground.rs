@@ -7,6 +7,7 @@ use crate::backup::work::{Issue, Repository, Task, Work};
 use crate::controller::world::World;
 use crate::desired::Owner;
 use crate::policy::AppKey;
+use crate::policy::register::Rendered;
 use crate::request::BackupTarget;
 use crate::request::app::Grant;
 use crate::request::backup::{Isolation, PlatformBackup, Profile};
@@ -79,6 +80,20 @@ pub fn profile(world: &World, grant: Option<&Grant>) -> Profile {
 }
 
 impl Ground {
+    /// What the app consists of, as far as that is known.
+    #[must_use]
+    pub fn rendered(&self, world: &World) -> Option<Rendered> {
+        world.register.render(&self.key, self.grant.as_ref()?)
+    }
+
+    /// How long the app may take until it answers, as its catalogue entry says.
+    #[must_use]
+    pub fn patience(&self, world: &World) -> SignedDuration {
+        let entry = self.grant.as_ref().and_then(|grant| world.register.system(&grant.system));
+        let rollout = entry.map(|entry| entry.spec.rollout).unwrap_or_default();
+        SignedDuration::from_secs(i64::from(rollout.deadline_seconds))
+    }
+
     /// Whom a Job or a record in a namespace belongs to.
     #[must_use]
     pub fn owner<'a>(&'a self, namespace: &'a str) -> Owner<'a> {

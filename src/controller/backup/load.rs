@@ -1,9 +1,10 @@
 //! Loading a database from a set: the dump is fetched, a copy of the database's own container loads it, and the rows that it
 //! then has are compared with the manifest. A drill loads onto a volume that is thrown away, a restore onto the app's own.
 
+use super::fill;
 use super::ground::Ground;
 use super::step::Step;
-use crate::backup::coverage::{self, DatabasePlan, PartPlan};
+use crate::backup::coverage::{DatabasePlan, PartPlan};
 use crate::backup::jobs::{DATA, DUMP, DatabaseJob, FACTS, User, database, runner, setting};
 use crate::backup::set::Part;
 use crate::backup::work::{Task, Work};
@@ -24,12 +25,9 @@ pub struct Pattern {
 /// How a database of an app is loaded.
 #[must_use]
 pub fn database_of(world: &World, ground: &Ground, name: &str) -> Option<Pattern> {
-    let rendered = world.register.render(&ground.key, ground.grant.as_ref()?)?;
-    let app = coverage::App { objects: &rendered.objects, claims: &[], entry: &rendered.backup, exclusions: &[], quiesced: true };
-    let plan = coverage::plan(app).parts.into_iter().find_map(|part| match part {
-        PartPlan::Database(plan) if plan.name == name => Some(*plan),
-        _ => None,
-    })?;
+    let rendered = ground.rendered(world)?;
+    let Some(PartPlan::Database(plan)) = fill::plan_of(&rendered, &Part::Database(name.into()).to_string()) else { return None };
+    let plan = *plan;
     let mut secrets: Vec<(String, Vec<String>)> =
         rendered.template.secrets.iter().map(|secret| (secret.name.clone(), secret.keys.keys().cloned().collect())).collect();
     let mut settings = Vec::new();

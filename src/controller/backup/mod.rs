@@ -27,11 +27,13 @@ use crate::policy::AppKey;
 use crate::request::BackupVault;
 use crate::request::app::{BackupStatus, SetLine};
 use crate::request::backup::{BackupVaultStatus, Level, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
+use crate::request::names::MANAGER;
 use crate::status::backed_up::Backups;
 use crate::status::patch_status;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Api;
+use kube::api::PostParams;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -60,6 +62,21 @@ async fn write<K: Record>(ctx: &Context, object: &Arc<K>, status: &RunStatus) ->
     ctx.metrics.patched("status");
     super::intake::change(ctx, |world| written.enter(world));
     Ok(())
+}
+
+/// Asks for a piece of work; whether it was not there before.
+async fn create<K: Record>(ctx: &Context, object: &K, what: &'static str) -> Result<bool, ApplyError> {
+    let api: Api<K> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
+    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
+    match ctx.writer.gate().pass(api.create(&params, object)).await {
+        Ok(made) => {
+            ctx.metrics.patched(what);
+            super::intake::change(ctx, |world| made.enter(world));
+            Ok(true)
+        }
+        Err(ApplyError::Conflict) => Ok(false),
+        Err(other) => Err(other),
+    }
 }
 
 /// A piece of work waits, and says for what.

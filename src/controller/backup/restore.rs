@@ -8,7 +8,7 @@ use super::ground::spoken;
 use super::keys::Hand;
 use super::step::{self, LOOK, Progress};
 use super::vault::meta;
-use super::{Ground, ground, say_vault, tidy, wait, write};
+use super::{Ground, create, ground, say_vault, tidy, wait, write};
 use crate::apply::ApplyError;
 use crate::backup::work::{Class, Report};
 use crate::controller::Context;
@@ -17,15 +17,11 @@ use crate::controller::queue::Next;
 use crate::controller::world::World;
 use crate::controller::world::backups::Record;
 use crate::policy::AppKey;
-use crate::policy::register::Rendered;
 use crate::request::backup::{LONGEST_NAME, RestoreRunSpec, RunFailure, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
-use crate::request::names::MANAGER;
 use crate::request::written;
 use crate::request::{BackupVault, RestoreRun};
 use crate::status::conditions::find;
-use jiff::{SignedDuration, Timestamp};
-use kube::Api;
-use kube::api::PostParams;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 // Steps that are no parts.
@@ -65,17 +61,7 @@ pub async fn ensure_filled(ctx: &Context, key: &AppKey, tenant_id: &str) -> Resu
         without_set_before: None,
     };
     let run = RestoreRun { metadata: meta(&fill_name(tenant_id), key, tenant_id, Some(VAULT_NAMESPACE)), spec, status: None };
-    let api: Api<RestoreRun> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
-    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
-    match ctx.writer.gate().pass(api.create(&params, &run)).await {
-        Ok(made) => {
-            ctx.metrics.patched("restore");
-            crate::controller::intake::change(ctx, |world| world.set_restore(made));
-            Ok(())
-        }
-        Err(ApplyError::Conflict) => Ok(()),
-        Err(other) => Err(other),
-    }
+    create(ctx, &run, "restore").await.map(drop)
 }
 
 fn fill_name(tenant_id: &str) -> String {
@@ -217,7 +203,7 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
     status.steps = names.map(|name| StepRecord { name, ..StepRecord::default() }).collect();
     let problem = {
         let world = ctx.world();
-        let rendered = rendered(&world, own);
+        let rendered = own.rendered(&world);
         let missing = |part: &String| rendered.as_ref().and_then(|rendered| fill::plan_of(rendered, part)).is_none();
         // By the version that it goes back to, it has.
         set.parts.keys().find(|part| !run.spec.with_version && missing(part)).cloned()
@@ -235,11 +221,6 @@ async fn begin(ctx: &Context, run: &Arc<RestoreRun>, mut status: RunStatus, own:
     status.message = format!("restoring the set {} of {}", set.name, set.recovery_point);
     write(ctx, run, &status).await?;
     Ok(Next::After(std::time::Duration::ZERO))
-}
-
-/// What an app consists of.
-fn rendered(world: &World, own: &Ground) -> Option<Rendered> {
-    world.register.render(&own.key, own.grant.as_ref()?)
 }
 
 async fn go_on(
@@ -281,7 +262,7 @@ async fn go_on(
             if !super::at_rest(ctx, &space).await? {
                 return wait(ctx, run, status, "waiting until the app has stopped").await;
             }
-            let rendered = { rendered(&ctx.world(), own) };
+            let rendered = { own.rendered(&ctx.world()) };
             if let Some(rendered) = rendered {
                 fill::make_claims(ctx, own.owner(&space), &rendered, set).await?;
             }
@@ -305,7 +286,7 @@ async fn go_on(
         ANSWER => {
             let (answers, patience) = {
                 let world = ctx.world();
-                (answers(&world, &own.key), patience(&world, own))
+                (answers(&world, &own.key), own.patience(&world))
             };
             if answers {
                 return finish(ctx, run, status, own, set, number).await;
@@ -346,13 +327,6 @@ fn answers(world: &World, key: &AppKey) -> bool {
     status.and_then(|status| find(&status.conditions, "Available")).is_some_and(|said| said.status == "True" && said.reason != "Suspended")
 }
 
-/// How long an app may take until it answers, as its catalogue entry says.
-fn patience(world: &World, own: &Ground) -> SignedDuration {
-    let entry = own.grant.as_ref().and_then(|grant| world.register.system(&grant.system));
-    let rollout = entry.map(|entry| entry.spec.rollout).unwrap_or_default();
-    SignedDuration::from_secs(i64::from(rollout.deadline_seconds))
-}
-
 /// Fills one volume or database, and compares.
 #[expect(clippy::too_many_arguments, reason = "a step needs what it fills, from where, and where it stands")]
 async fn fill(
@@ -376,7 +350,7 @@ async fn fill(
     if step::clear_all(ctx, &space, &run_name, others).await? {
         return Ok(Next::After(std::time::Duration::from_secs(1)));
     }
-    let rendered = { rendered(&ctx.world(), own) };
+    let rendered = { own.rendered(&ctx.world()) };
     let Some(plan) = rendered.and_then(|rendered| fill::plan_of(&rendered, part)) else {
         return back::undo(ctx, run, status, own, number, Class::Missing, "the app has no place for it any more").await;
     };

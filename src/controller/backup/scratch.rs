@@ -15,13 +15,12 @@ use crate::controller::queue::Next;
 use crate::controller::world::backups::{Piece, Record};
 use crate::controller::world::{Key, World};
 use crate::desired::{self, AppTenant, Kind, Workload, namespace::grant_text};
-use crate::live::Health;
 use crate::policy::AppKey;
 use crate::policy::register::Rendered;
 use crate::request::app::Grant;
 use crate::request::backup::{RunPhase, SetRecord, StepRecord};
 use crate::request::system::Route;
-use crate::status::summarise::{Rails, Work as Doing};
+use crate::status::summarise::{self, Rails, Work as Doing};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 use serde_json::{Value, json};
@@ -68,7 +67,7 @@ struct Stage {
 /// Rendered as the app itself is, and so with its own names and address, but with nobody who leads there.
 fn stage(world: &World, drill: &str, ground: &Ground) -> Option<Stage> {
     let granted = ground.grant.as_ref()?;
-    let mut rendered = world.register.render(&ground.key, granted)?;
+    let mut rendered = ground.rendered(world)?;
     for (kind, object) in &mut rendered.objects {
         match kind {
             Kind::CronJob => object["spec"]["suspend"] = json!(true),
@@ -81,13 +80,12 @@ fn stage(world: &World, drill: &str, ground: &Ground) -> Option<Stage> {
         }
     }
     rendered.objects.retain(|(kind, _)| *kind != Kind::Ingress);
-    let seconds = world.register.system(&granted.system).map(|entry| entry.spec.rollout).unwrap_or_default().deadline_seconds;
     Some(Stage {
         key: AppKey::of_drill(&ground.key.municipality, drill),
         // No host name and no way out: neither the Internet, nor mail, nor another system, nor the app itself.
         grant: Grant { hostname: None, egress: Vec::new(), suspend: false, rotation: None, ..granted.clone() },
         rendered,
-        patience: SignedDuration::from_secs(i64::from(seconds)),
+        patience: ground.patience(world),
     })
 }
 
@@ -130,11 +128,7 @@ pub async fn advance(
                     Progress::Going
                 });
             };
-            let wrong = parts.into_iter().find_map(|(kind, name, health)| match health {
-                Health::Good => None,
-                Health::Coming(why) | Health::Failed(why) => Some(format!("{kind} {name}: {why}")),
-            });
-            Ok(match wrong {
+            Ok(match summarise::unwell(&parts) {
                 None => done(),
                 Some(wrong) if late => {
                     let pod = ails.map(|ails| format!("; a pod does not run: {ails}")).unwrap_or_default();

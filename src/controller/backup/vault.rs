@@ -3,7 +3,7 @@
 use super::due::{due, time};
 use super::last::AGAIN;
 use super::step::{self, Progress, Step};
-use super::{Ground, canary, ground, keys, say_vault};
+use super::{Ground, canary, create, ground, keys, say_vault};
 use crate::apply::ApplyError;
 use crate::backup::schedule::Slot;
 use crate::backup::work::{Class, Task};
@@ -37,9 +37,14 @@ pub async fn ensure(ctx: &Context, key: &AppKey, tenant_id: &str) -> Result<(), 
         }
         settings.target.clone()
     };
+    make(ctx, key, tenant_id, target, false).await
+}
+
+/// Makes a vault at a target with its keys, unless they are there.
+pub async fn make(ctx: &Context, key: &AppKey, tenant_id: &str, target: String, canary: bool) -> Result<(), ApplyError> {
     // The keys first: a vault without them could never be opened.
     keys::ensure(ctx, tenant_id, key).await?;
-    let spec = BackupVaultSpec { municipality: key.municipality.clone(), app: key.app.clone(), target, legal_hold: false, canary: false };
+    let spec = BackupVaultSpec { municipality: key.municipality.clone(), app: key.app.clone(), target, legal_hold: false, canary };
     let vault = BackupVault { metadata: meta(tenant_id, key, tenant_id, None), spec, status: None };
     let api: Api<BackupVault> = Api::all(ctx.writer.client().clone());
     let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
@@ -159,22 +164,16 @@ pub async fn make_run(ctx: &Context, ground: &Ground, slot: &Slot, kind: RunKind
         kind,
     };
     let run = BackupRun { metadata: meta(&name, &ground.key, &ground.tenant_id, Some(VAULT_NAMESPACE)), spec, status: None };
-    let api: Api<BackupRun> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
-    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
-    let made = match ctx.writer.gate().pass(api.create(&params, &run)).await {
-        Err(ApplyError::Conflict) => {
-            let there = ctx.writer.gate().pass(api.get(&name)).await?;
-            if (&there.spec.tenant_id, &there.spec.slot) != (&run.spec.tenant_id, &run.spec.slot) {
-                let message = format!("{CONFLICT}: {name} is there and is of another tenant or slot; a platform admin must delete it");
-                say_vault(ctx, &ground.tenant_id, |vault| vault.message = Some(message.clone())).await?;
-                return Err(ApplyError::Invalid(message));
-            }
-            there
+    if !create(ctx, &run, "run").await? {
+        let api: Api<BackupRun> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
+        let there = ctx.writer.gate().pass(api.get(&name)).await?;
+        if (&there.spec.tenant_id, &there.spec.slot) != (&run.spec.tenant_id, &run.spec.slot) {
+            let message = format!("{CONFLICT}: {name} is there and is of another tenant or slot; a platform admin must delete it");
+            say_vault(ctx, &ground.tenant_id, |vault| vault.message = Some(message.clone())).await?;
+            return Err(ApplyError::Invalid(message));
         }
-        other => other?,
-    };
-    ctx.metrics.patched("run");
-    intake::change(ctx, |world| world.set_run(made));
+        intake::change(ctx, |world| world.set_run(there));
+    }
     say_vault(ctx, &ground.tenant_id, |vault| vault.message = vault.message.take().filter(|said| !said.starts_with(CONFLICT))).await?;
     Ok(name)
 }
@@ -191,17 +190,7 @@ async fn make_drill(ctx: &Context, ground: &Ground, slot: &Slot, level: Level, s
         slice,
     };
     let drill = RestoreDrill { metadata: meta(&name, &ground.key, &ground.tenant_id, Some(VAULT_NAMESPACE)), spec, status: None };
-    let api: Api<RestoreDrill> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
-    let params = PostParams { field_manager: Some(MANAGER.into()), ..PostParams::default() };
-    match ctx.writer.gate().pass(api.create(&params, &drill)).await {
-        Ok(made) => {
-            ctx.metrics.patched("drill");
-            intake::change(ctx, |world| world.set_drill(made));
-            Ok(())
-        }
-        Err(ApplyError::Conflict) => Ok(()),
-        Err(other) => Err(other),
-    }
+    create(ctx, &drill, "drill").await.map(drop)
 }
 
 /// Restores a set elsewhere at once, as a last backup and one before an upgrade need it; after a failure again in a while.
