@@ -14,6 +14,10 @@ use kube::core::{DynamicObject, TypeMeta};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
+mod check;
+
+pub use check::check;
+
 /// Folder of a volume that is backed up, or of what is restored, in the runner.
 pub const DATA: &str = "/var/kopnams/data";
 /// Folder of a database's dump, in the runner and in the database's own container.

@@ -4,6 +4,7 @@
 //! schedule   when an app is due                            pure
 //! admission  whose turn it is                              pure
 //! breaker    whether a target is used                      pure
+//! check      what a started app has to show                 pure
 //! coverage   which volumes and databases a set must hold   pure
 //! set        what a committed set is: parts and manifest   pure
 //! evidence   what drills have shown, as a chain            pure
@@ -19,6 +20,7 @@
 
 pub mod admission;
 pub mod breaker;
+pub mod check;
 pub mod coverage;
 pub mod jobs;
 pub mod evidence;

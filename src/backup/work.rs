@@ -3,6 +3,7 @@
 //! The order is a file, [`WORK_FILE`], beside the files with the repository's password and the credentials; it holds no
 //! secret itself. The report is the pod's termination message, at most [`REPORT_MOST`] bytes.
 
+use super::check::HttpCheck;
 use super::set::{Manifest, Part};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -157,8 +158,15 @@ pub enum Task {
     List,
     /// Asks an app that was started on what was restored whether it answers.
     Ask {
-        /// Where it is, as `http://web:8080`.
-        endpoint: String,
+        /// Where it is, as `http://web:8080`; none for an app without a page.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        endpoint: Option<String>,
+        /// The host name that it is asked as: the app's own, to which it may answer otherwise than to others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        host: Option<String>,
+        /// Pages, and what they have to be.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        checks: Vec<HttpCheck>,
     },
     /// Makes a repository with one small set, sees that it restores well, and then damages its copy: a drill of it has to fail.
     Canary {
@@ -286,6 +294,8 @@ pub enum Class {
     Stale,
     /// The app was started on what was restored, and did not answer.
     NoAnswer,
+    /// The app was started on what was restored and answers, but not what a check asks for.
+    CheckFailed,
     /// The order cannot be understood.
     Order,
     /// Anything else.
@@ -313,6 +323,7 @@ impl Class {
             Self::Deadline => "Deadline",
             Self::Stale => "Stale",
             Self::NoAnswer => "NoAnswer",
+            Self::CheckFailed => "CheckFailed",
             Self::Order => "Order",
             Self::Other => "Other",
         }

@@ -1,6 +1,7 @@
 //! Reading a catalogue entry: is it sound, and do a request's parameters fit it?
 
 use super::{Reason, Register, Rejection};
+use crate::backup::check;
 use crate::request::HostedSystemSpec;
 use crate::request::quantity::{Bytes, Cpu};
 use crate::request::system::Version;
@@ -184,7 +185,8 @@ fn backup_flaws(index: usize, version: &Version) -> Vec<Rejection> {
     let kind = |object: &Value| crate::template::shape::kind(object).ok().map(|kind| (kind, object.clone()));
     let objects: Vec<_> = version.objects.iter().filter_map(kind).collect();
     let reject = |message| Rejection::new(Reason::BackupInvalid, format!("/spec/versions/{index}/backup"), message);
-    version.backup.problems(&objects).into_iter().map(reject).collect()
+    let checks = check::entry_problems(&version.backup.checks, &objects, version.route.is_some());
+    version.backup.problems(&objects).into_iter().chain(checks).map(reject).collect()
 }
 
 /// The revision of a version: a hash of its objects and of what fills them, so that an edit shows.

@@ -15,6 +15,8 @@ pub use register::{Concern, Register};
 pub use rejection::{Reason, Rejection};
 pub use rollout::Course;
 
+use crate::backup::check;
+use crate::desired::Kind;
 use crate::request::app::{Earlier, Grant, GrantedClass, GrantedSize};
 use crate::request::names::{APP_NAME_MAX, is_slug};
 use crate::request::quantity::{Bytes, Cpu, write_cpu};
@@ -23,6 +25,7 @@ use crate::request::{DataClassSpec, MunicipalityAppSpec, Requirement, written};
 use crate::template::For;
 use catalogue::Entry;
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// A request as policy sees it.
 #[derive(Clone, Copy, Debug)]
@@ -125,9 +128,12 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
                 parameters: &ask.spec.parameters,
             };
             // What can be rendered now can be rendered again, for the same grant.
-            if let Err(problem) = template.render(app) {
-                found.push(Rejection::new(Reason::ParametersInvalid, "/spec/parameters", problem));
-                return None;
+            match template.render(app) {
+                Ok(objects) => found.extend(backup_wishes(ask, chosen.version, &objects)),
+                Err(problem) => {
+                    found.push(Rejection::new(Reason::ParametersInvalid, "/spec/parameters", problem));
+                    return None;
+                }
             }
         }
         Some(granted(ask, &chosen, size, now))
@@ -141,6 +147,18 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         }
         _ => Err(found),
     }
+}
+
+/// What a request wishes for its backups and does not fit what it comes to. What the app had before is not judged by it.
+fn backup_wishes(ask: Ask<'_>, version: &Version, objects: &[(Kind, Value)]) -> Vec<Rejection> {
+    if ask.turn == Turn::Back {
+        return Vec::new();
+    }
+    let (wishes, entry) = (&ask.spec.backup, &version.backup);
+    let reject = |place| move |message| Rejection::new(Reason::BackupInvalid, place, message);
+    let excluded = entry.exclusion_problems(&wishes.exclude, objects).into_iter().map(reject("/spec/backup/exclude"));
+    let checks = check::request_problems(&wishes.checks, &entry.checks, version.route.is_some());
+    excluded.chain(checks.into_iter().map(reject("/spec/backup/checks"))).collect()
 }
 
 /// The catalogue objects that a request comes to.

@@ -207,3 +207,29 @@ fn a_municipality_that_is_removed_gets_no_new_app_and_keeps_its_old_ones() {
         .is_ok()
     );
 }
+
+#[test]
+fn wishes_for_backups_that_fit_nothing_are_refused_and_those_that_fit_are_granted() {
+    let mut register = register();
+    let mut entry = serde_json::to_value(system("personal")).unwrap();
+    entry["spec"]["versions"] = json!([{"name": "1.0", "objects": [
+        {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "cache"},
+            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Mi"}}}},
+    ]}]);
+    register.set_system("register", spec::<HostedSystem>(entry).spec);
+    register.refresh();
+    let wish = |backup: Value| {
+        let mut request = good();
+        request["backup"] = backup;
+        let found = ask(&register, "kuldigas-novads", "a", request).err().unwrap_or_default();
+        found.iter().map(|one| format!("{} {}: {}", one.reason.as_str(), one.path, one.message)).collect::<Vec<_>>()
+    };
+    let without = |volume: &str| json!({"exclude": [{"volume": volume, "reason": "made anew"}]});
+    assert_eq!(wish(without("cache")), Vec::<String>::new());
+    assert_eq!(wish(without("cahce")), ["BackupInvalid /spec/backup/exclude: the system has no volume `cahce`; write one of cache"]);
+    let page = json!({"checks": {"http": [{"name": "front", "path": "/"}]}});
+    assert_eq!(
+        wish(page),
+        ["BackupInvalid /spec/backup/checks: check `front`: the system has no page to ask for, because the version has no route"]
+    );
+}

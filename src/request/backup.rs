@@ -5,6 +5,7 @@ mod vault;
 mod work;
 
 use crate::backup::admission::Limits;
+use crate::backup::check::AppChecks;
 pub use crate::backup::coverage::{Covered, EntryBackup, Exclusion, State as CoverageState};
 use crate::backup::retention::Rules;
 pub use crate::backup::schedule::Window;
@@ -129,6 +130,9 @@ pub struct AppBackup {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub exclude: Vec<Exclusion>,
+    /// What the app has to show when a drill has started it on a backup, beside what its catalogue entry asks for.
+    #[serde(default, skip_serializing_if = "AppChecks::is_empty")]
+    pub checks: AppChecks,
 }
 
 impl AppBackup {

@@ -60,6 +60,11 @@ pub fn bad(class: &str, message: &str) -> Value {
     json!({"failure": class, "message": message, "files": 0, "bytes": 0, "added": 0})
 }
 
+/// A container before the runner has failed with these words.
+pub fn failed_before(container: &str, words: &str) -> Value {
+    json!({"before": container, "message": words})
+}
+
 fn rand() -> u64 {
     use std::hash::{BuildHasher, Hasher};
     std::collections::hash_map::RandomState::new().build_hasher().finish()
@@ -87,13 +92,16 @@ async fn one(client: &Client, pod: Pod, answer: &Mutex<Answer>, seen: &Mutex<Vec
     let report = { (answer.lock().unwrap())(&order) };
     let Some(report) = report else { return };
     seen.lock().unwrap().push((namespace.clone(), order));
-    let code = i32::from(!report["failure"].is_null());
+    let before = report["before"].as_str();
+    let code = i32::from(!report["failure"].is_null() || before.is_some());
     let phase = if code == 0 { "Succeeded" } else { "Failed" };
-    let end = json!({"exitCode": code, "message": report.to_string(), "reason": if code == 0 { "Completed" } else { "Error" }});
+    let words = before.map_or_else(|| report.to_string(), |_| report["message"].as_str().unwrap().to_string());
+    let end = json!({"exitCode": code, "message": words, "reason": if code == 0 { "Completed" } else { "Error" }});
+    let (list, container) = before.map_or(("containerStatuses", "runner"), |before| ("initContainerStatuses", before));
     let status = json!({"status": {
         "phase": phase,
-        "containerStatuses": [{
-            "name": "runner", "image": "runner", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": end},
+        list: [{
+            "name": container, "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": end},
         }],
     }});
     let pods: Api<Pod> = Api::namespaced(client.clone(), &namespace);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::backups::{archive, back_up, house, keeper, over};
-use crate::hands::{Hands, good};
+use crate::hands::{Hands, failed_before, good};
 use crate::kit::{condition, shown, text};
 use crate::run::alone;
 use crate::world::{World, api};
@@ -126,6 +126,69 @@ fn an_app_is_started_on_what_was_restored_with_no_way_out_and_nothing_is_left() 
         gone(world, slug).await;
         let app = world.see("MunicipalityApp", slug, "arhivs", "is proven", |o| condition(o, "RestoreProven").0 == "True").await;
         assert_eq!(app["status"]["backup"]["proven"]["level"], "Start", "{}", shown(&app));
+    });
+}
+
+/// Asks for another drill that starts the app, and makes its pods ready until it is over.
+async fn start_again(world: &World, of: &Value, slot: &str, phase: &str) -> Value {
+    let (tenant, slug) = (text(of, "/spec/tenantId"), text(of, "/spec/municipality"));
+    let name = format!("{tenant}-d{slot}");
+    let mut spec = of["spec"].clone();
+    spec["slot"] = json!(slot);
+    let drill = json!({
+        "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": name, "namespace": VAULT}, "spec": spec,
+    });
+    world.create(&drill).await.unwrap();
+    world
+        .within(Duration::from_mins(2), "it is over", async || {
+            if let Some(space) = scratch(world, slug).await {
+                ready(world, &space).await;
+            }
+            let now = world.get("RestoreDrill", VAULT, &name).await.unwrap();
+            if text(&now, "/status/phase") == phase { Ok(now) } else { Err(shown(&now)) }
+        })
+        .await
+}
+
+#[test]
+fn what_its_entry_wants_to_see_is_run_in_a_copy_of_its_container_and_fails_by_name() {
+    alone("checks of a started app", async |world| {
+        let slug = "kraslavas-novads";
+        let (hands, drill) = town(world, slug, 60).await;
+        hands.answer(|work| Some(good(work)));
+        let first = world.get("RestoreDrill", VAULT, &drill).await.unwrap();
+        let mut entry = keeper();
+        entry["spec"]["rollout"] = json!({"deadlineSeconds": 60});
+        let command = json!(["/bin/web", "--count", "files"]);
+        entry["spec"]["versions"][0]["backup"] =
+            json!({"checks": {"commands": [{"name": "rows", "workloadKind": "Deployment", "workload": "web", "command": command}]}});
+        world.apply(&entry).await;
+
+        // The job waits for whoever looks at its pod.
+        let (looks, looked) = std::sync::mpsc::channel();
+        hands.answer(move |work| {
+            if text(work, "/task/kind") == "ask" {
+                looks.send(work.clone()).unwrap();
+                return Some(failed_before("check-rows", "12 files are missing"));
+            }
+            Some(good(work))
+        });
+        let failed = start_again(world, &first, "209901010000", "Failed").await;
+        assert_eq!(failed["status"]["failure"]["class"], "CheckFailed", "{}", shown(&failed));
+        assert_eq!(text(&failed, "/status/message"), "ask: check rows: 12 files are missing");
+        assert!(looked.try_recv().unwrap()["task"]["endpoint"].is_null(), "it has no page, and its command is run all the same");
+        let app = world.see("MunicipalityApp", slug, "arhivs", "is not proven", |o| condition(o, "RestoreProven").1 == "DrillFailed").await;
+        assert!(shown(&app).contains("CheckFailed"), "{}", shown(&app));
+
+        hands.answer(|work| Some(good(work)));
+        start_again(world, &first, "209901020000", "Succeeded").await;
+
+        // A page of its own, of an app that has none.
+        world
+            .merge("MunicipalityApp", slug, "arhivs", &json!({"spec": {"backup": {"checks": {"http": [{"name": "front", "path": "/"}]}}}}))
+            .await;
+        let app = world.see("MunicipalityApp", slug, "arhivs", "is refused", |o| condition(o, "Admitted").1 == "BackupInvalid").await;
+        assert!(shown(&app).contains("check `front`: the system has no page to ask for"), "{}", shown(&app));
     });
 }
 

@@ -176,6 +176,24 @@ fn a_database_with_personal_data_is_backed_up_proven_and_restored_with_its_rows(
         sql(house, space, "SET ROLE app; CREATE TABLE public.lietas AS SELECT n, md5(n::text) AS teksts FROM generate_series(1, 1000) n");
         let set = back_up(house, slug, name).await;
         sql(house, space, "DROP TABLE public.lietas");
+        // A question of the entry about the data is true of that set, and not of the one before it.
+        let before = house.world.get("HostedSystem", "", "postgresql").await.unwrap()["spec"]["versions"].clone();
+        let asks = async |question: &str| {
+            let command = json!(["/usr/local/bin/entrypoint", "check", "database", question]);
+            let mut versions = before.clone();
+            versions[0]["backup"]["checks"] = json!({"commands": [{"name": "cases", "workload": "database", "command": command}]});
+            house.world.merge("HostedSystem", "", "postgresql", &json!({"spec": {"versions": versions}})).await;
+        };
+        asks("SELECT count(*) = 1000 FROM lietas").await;
+        let drill = start_of(house, slug, name, &set).await;
+        over(house, "RestoreDrill", &drill, "Succeeded").await;
+        asks("SELECT count(*) = 999 FROM lietas").await;
+        let drill = start_of(house, slug, name, &set).await;
+        let failed = over(house, "RestoreDrill", &drill, "Failed").await;
+        assert_eq!(failed["status"]["failure"]["class"], "CheckFailed", "{}", shown(&failed));
+        assert_eq!(text(&failed, "/status/message"), "ask: check cases: the answer is not true");
+        house.world.merge("HostedSystem", "", "postgresql", &json!({"spec": {"versions": before}})).await;
+
         let lost = sql(house, space, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'");
         assert_eq!(lost, "0");
         restore(house, "atjaunot-dati", json!({"municipality": slug, "app": name, "set": set})).await;

@@ -1,6 +1,7 @@
 //! Drills that start the app, on the node: for real, and without a way to anybody; and the canary, which has to fail.
 
 use kopnams_lab::Node;
+use serde_json::json;
 
 use crate::backups::{PATIENCE, back_up, no_target, over, start_of, target};
 use crate::house::{House, on_the_node, say, website};
@@ -29,7 +30,10 @@ fn a_drill_starts_the_app_and_what_it_starts_reaches_nobody() {
     on_the_node("a drill that starts the app", async |house| {
         let server = target(house).await;
         let (slug, name, space) = ("olaines-novads", "muzejs", "olaines-novads--muzejs");
-        house.open(&website(slug, name, "muzejs.olaine.example.lv", "Muzejs")).await;
+        // Beside what the entry wants to see, the town's own title.
+        let mut request = website(slug, name, "muzejs.olaine.example.lv", "Muzejs");
+        request["spec"]["backup"] = json!({"checks": {"http": [{"name": "title", "path": "/", "contains": "Muzejs"}]}});
+        house.open(&request).await;
         let set = back_up(house, slug, name).await;
         let drill = start_of(house, slug, name, &set).await;
         let there = scratch(house, slug).await;
@@ -49,6 +53,16 @@ fn a_drill_starts_the_app_and_what_it_starts_reaches_nobody() {
             .await;
         house.page("muzejs.olaine.example.lv", "/", 200).await;
 
+        // The same set, and a page that is not as it has to be.
+        let wrong = json!({"spec": {"backup": {"checks": {"http": [{"name": "title", "path": "/", "contains": "Bibliotēka"}]}}}});
+        house.world.merge("MunicipalityApp", slug, name, &wrong).await;
+        house.world.see("MunicipalityApp", slug, name, "is ready with it", |app| condition(app, "Ready").0 == "True").await;
+        let drill = start_of(house, slug, name, &set).await;
+        let failed = over(house, "RestoreDrill", &drill, "Failed").await;
+        assert_eq!(failed["status"]["failure"]["class"], "CheckFailed", "{}", shown(&failed));
+        let said = text(&failed, "/status/message");
+        assert!(said.starts_with("ask: check title: / does not contain the text that it should") && !said.contains("Muzejs"), "{said}");
+
         // The set that is damaged on purpose: found damaged, by the same runner and the same restic.
         house
             .world
@@ -57,7 +71,7 @@ fn a_drill_starts_the_app_and_what_it_starts_reaches_nobody() {
                 if condition(&target, "DrillsCanFail") == ("True", "Damaged") { Ok(()) } else { Err(shown(&target)) }
             })
             .await;
-        house.world.merge("MunicipalityApp", slug, name, &serde_json::json!({"spec": {"suspend": true}})).await;
+        house.world.merge("MunicipalityApp", slug, name, &json!({"spec": {"suspend": true}})).await;
         no_target(house).await;
     });
 }

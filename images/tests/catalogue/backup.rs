@@ -144,6 +144,7 @@ fn a_dump_holds_one_moment_and_is_loaded_whole() {
     done(&loader(&pod, &image, "second").run(&pod, &["load"]));
     assert_eq!(read(&pod, "found/facts"), facts, "what was loaded has the rows of the dump");
     assert_eq!(state(&pod, &image, "second"), "shut down");
+    questions(&pod, &image);
     database.terminate();
 
     // The loaded one starts as any other, with the Secret's password, and is the app's own.
@@ -170,6 +171,18 @@ fn a_dump_holds_one_moment_and_is_loaded_whole() {
     database.kill();
     done(&dumper(&pod, &image, "second", None).run(&pod, &["dump"]));
     assert_eq!(read(&pod, "out/facts"), facts_with(2));
+}
+
+/// What a drill asks the database that it has started: true or not, and nothing of the answer is told.
+fn questions(pod: &Pod, image: &Image) {
+    let asked = |host: &str, question: &str| dumper(pod, image, "nothing", None).run(pod, &["check", host, question]);
+    done(&asked("127.0.0.1", "SELECT count(*) >= 5000 FROM cases"));
+    failed(pod, &asked("127.0.0.1", "SELECT count(*) < 5000 FROM cases"), "the answer is not true");
+    failed(pod, &asked("127.0.0.1", "SELECT title FROM cases"), "the answer is not true");
+    failed(pod, &asked("127.0.0.1", "SELECT true FROM lost_cases"), "it has no such table or column");
+    failed(pod, &asked("127.0.0.1", "DELETE FROM cases RETURNING true"), "the question would change something");
+    failed(pod, &asked("127.0.0.2", "SELECT true"), "it does not answer at 127.0.0.2");
+    failed(pod, &asked("127.0.0.1 user=postgres", "SELECT true"), "the host is the name of a Service");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What a catalogue entry and a request say of backups.
 
 use super::objects::{Consumer, claims_of, find, pod_of};
+use crate::backup::check::EntryChecks;
 use crate::desired::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub struct EntryBackup {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub exclude: Vec<PathExclusion>,
+    /// What an app that was started on a backup has to show; see drills with the level Start.
+    #[serde(default, skip_serializing_if = "EntryChecks::is_empty")]
+    pub checks: EntryChecks,
 }
 
 /// A database of a system.
@@ -177,24 +181,41 @@ impl EntryBackup {
 impl Database {
     /// Why it cannot be dumped as it stands.
     pub(super) fn problem(&self, objects: &[(Kind, Value)]) -> Option<String> {
-        let (kind, workload) = (self.workload_kind.kind(), &self.workload);
-        let Some(object) = find(objects, kind, workload) else {
-            return Some(format!("the entry has no {} `{workload}`", kind.as_str()));
-        };
-        if self.container_of(pod_of(kind, object)).is_none() {
-            return Some(format!("`{workload}` has no container `{}`", self.container.as_deref().unwrap_or_default()));
+        if let Err(problem) = container_in(objects, self.workload_kind.kind(), &self.workload, self.container.as_deref()) {
+            return Some(problem);
         }
         find(objects, Kind::Service, &self.service).is_none().then(|| format!("the entry has no Service `{}`", self.service))
     }
 
     /// The container among those of a pod's spec.
     pub(super) fn container_of<'a>(&self, pod: &'a Value) -> Option<&'a Value> {
-        let mut containers = pod.get("containers").and_then(Value::as_array).into_iter().flatten();
-        containers.find(|one| self.container.as_deref().is_none_or(|name| one.get("name").and_then(Value::as_str) == Some(name)))
+        container_of(pod, self.container.as_deref())
     }
 
     /// Whether its workload mounts a claim.
     fn uses(&self, claim: &str, objects: &[(Kind, Value)]) -> bool {
         Consumer::all(objects).iter().any(|one| one.kind == self.workload_kind.kind() && one.name == self.workload && one.uses(claim))
     }
+}
+
+/// A container of a pod's spec: the named one, or else the first.
+fn container_of<'a>(pod: &'a Value, wanted: Option<&str>) -> Option<&'a Value> {
+    let mut containers = pod.get("containers").and_then(Value::as_array).into_iter().flatten();
+    containers.find(|one| wanted.is_none_or(|name| one.get("name").and_then(Value::as_str) == Some(name)))
+}
+
+/// The pod's spec of a workload, and one of its containers: the named one, or else the first.
+///
+/// # Errors
+/// There is none, in plain words.
+pub fn container_in<'a>(
+    objects: &'a [(Kind, Value)],
+    kind: Kind,
+    workload: &str,
+    wanted: Option<&str>,
+) -> Result<(&'a Value, &'a Value), String> {
+    let object = find(objects, kind, workload).ok_or_else(|| format!("the entry has no {} `{workload}`", kind.as_str()))?;
+    let pod = pod_of(kind, object);
+    let container = container_of(pod, wanted).ok_or_else(|| format!("`{workload}` has no container `{}`", wanted.unwrap_or_default()))?;
+    Ok((pod, container))
 }

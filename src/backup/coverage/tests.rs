@@ -56,6 +56,7 @@ fn entry() -> EntryBackup {
         empty: vec!["reports".into()],
         skip: vec![Exclusion { volume: "cache".into(), reason: "made anew".into() }],
         exclude: vec![PathExclusion { volume: "uploads".into(), path: "tmp".into(), reason: "half-done uploads".into() }],
+        ..EntryBackup::default()
     }
 }
 

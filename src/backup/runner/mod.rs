@@ -13,6 +13,7 @@
 //! compare  the facts of a loaded database
 //! upkeep   check, forget, prune, list
 //! orphans  what runs left that never came to a set
+//! ask      whether an app that was started answers as it has to
 //! canary   a set that is damaged on purpose, whose drill has to fail
 //! probe    whether a target answers at all
 //! prepare  makes a tenant's repository, its bucket and its writer
@@ -26,6 +27,7 @@
 //! No Kubernetes is in here: an order is a file, secrets are files, and the report is a file. A secret goes to restic as
 //! a file or in its environment, never on its command line.
 
+mod ask;
 mod canary;
 pub mod compare;
 pub mod commit;
@@ -47,7 +49,7 @@ pub mod tree;
 pub mod upkeep;
 mod watch;
 
-use super::work::{ACCESS_KEY_FILE, Class, PASSWORD_FILE, Report, SECRET_KEY_FILE, Task, Work};
+use super::work::{ACCESS_KEY_FILE, PASSWORD_FILE, Report, SECRET_KEY_FILE, Task, Work};
 use failure::{Failure, Outcome};
 use restic::{Credentials, Restic};
 use s3::S3;
@@ -127,7 +129,7 @@ impl Runner {
             Task::Compare { manifest, part, facts } => self.compare(report, manifest, part, facts),
             Task::Forget { snapshots, prune, known } => self.forget(report, snapshots, *prune, known.as_deref()),
             Task::List => self.list(report),
-            Task::Ask { endpoint } => ask(report, endpoint),
+            Task::Ask { endpoint, host, checks } => ask::ask(report, endpoint.as_deref(), host.as_deref(), checks),
             Task::Canary { issue } => self.canary(report, issue.as_ref()),
             Task::Destroy { issue } => self.destroy(report, issue.as_ref()),
         }
@@ -138,24 +140,6 @@ impl Runner {
         S3::new(&self.work.repository.endpoint, &self.work.repository, self.restic.credentials())
     }
 }
-
-/// Asks an app whether it answers, and not with an error of its own; a service may take a moment to lead to a pod that is ready.
-fn ask(report: &mut Report, endpoint: &str) -> Outcome<()> {
-    let mut said = probe::answers(endpoint, None);
-    for _ in 0..ASKED_AGAIN {
-        if said.is_ok() {
-            break;
-        }
-        std::thread::sleep(Duration::from_secs(2));
-        said = probe::answers(endpoint, None);
-    }
-    said.map_err(|why| Failure::new(Class::NoAnswer, format!("The app does not answer at {endpoint}: {why}.")))?;
-    report.message = format!("The app answers at {endpoint}.");
-    Ok(())
-}
-
-/// How often an app that does not answer is asked again.
-const ASKED_AGAIN: u32 = 10;
 
 /// A secret out of its file, without the newline that editors leave; as restic reads it, too.
 pub(crate) fn secret(folder: &Path, name: &str) -> Outcome<String> {

@@ -139,6 +139,11 @@ async fn go_on(
             Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
         };
     }
+    match step::stands(ctx, VAULT_NAMESPACE, &name, number) {
+        Some(Progress::Going) => return Ok(Next::After(LOOK)),
+        Some(Progress::Ended(report)) => return ended(ctx, drill, status, ground, set, number, &report).await,
+        None => {}
+    }
     let order = |task| ground.order(&name, task);
     let base = ground.step(&name, number, VAULT_NAMESPACE, Hand::Maintainer);
     let room = || match ground.grant.as_ref().filter(|_| set.bytes > SMALL) {

@@ -19,7 +19,7 @@ use super::Context;
 use super::error::ReconcileError;
 use super::queue::Next;
 use super::world::World;
-use super::world::backups::{Piece, Record};
+use super::world::backups::{self, Piece, Record};
 use crate::apply::ApplyError;
 use crate::backup::admission::{self, Purpose, Run};
 use crate::backup::breaker::Breaker;
@@ -42,12 +42,47 @@ pub use ground::{Ground, ground};
 
 /// Looks at a piece of work.
 pub async fn work(ctx: &Context, piece: Piece, name: &str) -> Result<Next, ReconcileError> {
+    let current = match piece {
+        Piece::Backup => is_current(ctx, |backups| backups.runs.get(name)).await?,
+        Piece::Restore => is_current(ctx, |backups| backups.restores.get(name)).await?,
+        Piece::Drill => is_current(ctx, |backups| backups.drills.get(name)).await?,
+    };
+    if !current {
+        return Ok(Next::After(step::SOON));
+    }
     match piece {
         Piece::Backup => run::reconcile(ctx, name).await,
         // They have many steps, and most keys of the queue are neither.
         Piece::Restore => Box::pin(restore::reconcile(ctx, name)).await,
         Piece::Drill => Box::pin(drill::reconcile(ctx, name)).await,
     }
+}
+
+/// Whether what is known of a piece of work that goes on is what the API server has.
+///
+/// Its Jobs come by a watch of their own. To a process that has just begun to lead it may look as if the Job of a step were not
+/// made yet, because the watch of Jobs already says that it was deleted and that of the records does not yet say that the step
+/// is done; the step would be done twice, and a restore would write over an app that runs again. So each is asked for once.
+/// What this process wrote itself is current: it is the only one that writes.
+async fn is_current<K: Record>(ctx: &Context, find: impl FnOnce(&backups::Backups) -> Option<&Arc<K>>) -> Result<bool, ApplyError> {
+    let (name, version) = {
+        let world = ctx.world();
+        let Some(known) = find(&world.backups).filter(|known| known.phase() == RunPhase::Running) else { return Ok(true) };
+        let name = known.meta().name.clone().unwrap_or_default();
+        if world.backups.is_own(&name) {
+            return Ok(true);
+        }
+        (name, known.meta().resource_version.clone())
+    };
+    let api: Api<K> = Api::namespaced(ctx.writer.client().clone(), VAULT_NAMESPACE);
+    let Some(mut live) = ctx.writer.gate().pass(api.get_opt(&name)).await? else { return Ok(false) };
+    ctx.world().backups.own(&name);
+    if live.meta().resource_version == version {
+        return Ok(true);
+    }
+    live.meta_mut().managed_fields = None;
+    super::intake::change(ctx, |world| live.enter(world));
+    Ok(false)
 }
 
 /// Writes the status of a piece of work, if it is another.
@@ -60,6 +95,7 @@ async fn write<K: Record>(ctx: &Context, object: &Arc<K>, status: &RunStatus) ->
     let mut written = patch_status(ctx.writer.gate(), &api, &name, object.meta().resource_version.as_deref(), status).await?;
     written.meta_mut().managed_fields = None;
     ctx.metrics.patched("status");
+    ctx.world().backups.own(&name);
     super::intake::change(ctx, |world| written.enter(world));
     Ok(())
 }
@@ -176,6 +212,7 @@ fn restore_words(status: &RunStatus) -> String {
 
 /// What is told of a piece of work when it is over: its Jobs go, and so does the record of it once nobody looks for it any more.
 async fn tidy(ctx: &Context, name: &str, municipality: &str, app: &str, status: &RunStatus) -> Result<Next, ReconcileError> {
+    ctx.world().backups.disown(name);
     let space = crate::request::names::app_namespace(municipality, app);
     for namespace in [VAULT_NAMESPACE, &space] {
         step::clear_all(ctx, namespace, name, 0..status.steps.len()).await?;

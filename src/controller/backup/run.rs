@@ -131,10 +131,15 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
         return fail(ctx, run, status, Class::Other, why).await;
     }
     let step_name = status.steps[number].name.clone();
+    let space = ground.key.namespace();
+    match step::stands(ctx, at_work_in(&step_name, &space), &name, number) {
+        Some(Progress::Going) => return Ok(Next::After(LOOK)),
+        Some(Progress::Ended(report)) => return ended(ctx, run, status, ground, number, &report, &grant.revision).await,
+        None => {}
+    }
     let Some((rendered, plan)) = plan(ctx, ground, grant).await? else {
         return fail(ctx, run, status, Class::Other, "what the app consists of is not known any more").await;
     };
-    let space = ground.key.namespace();
     let order = |task| ground.order(&name, task);
     let base = |namespace| ground.step(&name, number, namespace, Hand::Writer);
     let made =
@@ -169,6 +174,11 @@ async fn go_on(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, groun
         Progress::Going => Ok(Next::After(LOOK)),
         Progress::Ended(report) => ended(ctx, run, status, ground, number, &report, &grant.revision).await,
     }
+}
+
+/// The namespace in which the Job of a step is.
+fn at_work_in<'a>(step: &str, space: &'a str) -> &'a str {
+    if matches!(step, PREPARE | COMMIT) { VAULT_NAMESPACE } else { space }
 }
 
 /// What came of a step is written down first; only then is the next one begun.
@@ -224,8 +234,7 @@ async fn ended(
     }
     step::begin_next(&mut status.steps, Timestamp::now());
     write(ctx, run, &status).await?;
-    let there = if matches!(step_name.as_str(), PREPARE | COMMIT) { VAULT_NAMESPACE } else { &space };
-    step::clear(ctx, there, &name, number).await?;
+    step::clear(ctx, at_work_in(&step_name, &space), &name, number).await?;
     Ok(Next::After(std::time::Duration::ZERO))
 }
 

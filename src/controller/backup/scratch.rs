@@ -8,7 +8,8 @@ use super::keys::Hand;
 use super::step::{self, Progress, Step};
 use super::{Ground, fill, keys};
 use crate::apply::ApplyError;
-use crate::backup::work::{Class, Report, Task};
+use crate::backup::work::{Class, Report, Task, Work};
+use crate::backup::{coverage, jobs};
 use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
@@ -139,12 +140,11 @@ pub async fn advance(
             })
         }
         ASK => {
-            let Some(endpoint) = stage.rendered.template.route.as_ref().and_then(|route| endpoint(route, &stage.rendered)) else {
+            let Some(asks) = ({ asks(&ctx.world(), ground, &stage, own.step(drill, number, &space, Hand::Writer), order) }) else {
                 return Ok(done());
             };
-            let orders = vec![(None, order(Task::Ask { endpoint }))];
-            let asks = Step { orders, ..own.step(drill, number, &space, Hand::Writer) };
-            ended(ctx, &space, drill, number, step::advance(ctx, asks, &ground.target.spec, &ground.tenant_id).await?).await
+            let progress = step::advance(ctx, asks, &ground.target.spec, &ground.tenant_id).await?;
+            ended(ctx, &space, drill, number, told(progress)).await
         }
         part => {
             let part = part.trim_start_matches(FILL);
@@ -187,6 +187,39 @@ async fn make(ctx: &Context, ground: &Ground, stage: &Stage, paused: bool) -> Re
         Some(error) => Err(error),
         None => Ok(outcome),
     }
+}
+
+/// The step that asks the started app what its catalogue entry and its request want to see; none if there is nothing to ask.
+fn asks<'a>(world: &World, ground: &Ground, stage: &Stage, base: Step<'a>, order: impl Fn(Task) -> Work) -> Option<Step<'a>> {
+    let wanted = &stage.rendered.backup.checks;
+    let endpoint = stage.rendered.template.route.as_ref().and_then(|route| endpoint(route, &stage.rendered));
+    let own = world.apps.get(&ground.key).map(|record| record.object.spec.backup.checks.http.clone()).unwrap_or_default();
+    if endpoint.is_none() && wanted.commands.is_empty() {
+        return None;
+    }
+    let (mut before, mut volumes) = (Vec::new(), Vec::new());
+    for check in &wanted.commands {
+        // An entry with a check that has no container is refused.
+        let found =
+            coverage::container_in(&stage.rendered.objects, check.workload_kind.kind(), &check.workload, check.container.as_deref());
+        let Ok((pod, container)) = found else { continue };
+        let (copy, needs) = jobs::check(&check.name, pod, container, &check.command);
+        before.push(copy);
+        volumes.extend(needs);
+    }
+    let host = ground.grant.as_ref().and_then(|grant| grant.hostname.clone());
+    let task = Task::Ask { endpoint, host, checks: wanted.http.iter().cloned().chain(own).collect() };
+    Some(Step { before, volumes, orders: vec![(None, order(task))], ..base })
+}
+
+/// The containers before this runner are checks, and not databases as they are elsewhere.
+fn told(progress: Progress) -> Progress {
+    let Progress::Ended(mut report) = progress else { return progress };
+    if report.failure == Some(Class::Database) {
+        report.failure = Some(Class::CheckFailed);
+        report.message = report.message.replacen("check-", "check ", 1);
+    }
+    Progress::Ended(report)
 }
 
 /// Where the app's route leads, within its namespace.

@@ -99,16 +99,20 @@ fn seen(world: &mut World, namespace: &str, job: &str, now: Timestamp) -> Option
     Some(Progress::Going)
 }
 
+/// How a step stands whose Job was made, with its Secret. Asks nobody: most looks at a piece of work come while a Job goes on.
+pub fn stands(ctx: &Context, namespace: &str, run: &str, number: usize) -> Option<Progress> {
+    let name = job_name(run, number);
+    let known = { seen(&mut ctx.world(), namespace, &name, Timestamp::now()) };
+    let has_secret = ctx.seen_secrets().contains_key(&(namespace.to_string(), name));
+    known.filter(|known| has_secret || matches!(known, Progress::Ended(_)))
+}
+
 /// Makes the Job of a step unless it is there, and says how it stands.
 pub async fn advance(ctx: &Context, step: Step<'_>, target: &BackupTargetSpec, tenant_id: &str) -> Result<Progress, ApplyError> {
     let name = job_name(step.run, step.number);
     let namespace = step.owner.namespace;
-    let known = { seen(&mut ctx.world(), namespace, &name, Timestamp::now()) };
-    let has_secret = ctx.seen_secrets().contains_key(&(namespace.to_string(), name.clone()));
-    match known {
-        Some(Progress::Going) if !has_secret => {}
-        Some(known) => return Ok(known),
-        None => {}
+    if let Some(known) = stands(ctx, namespace, step.run, step.number) {
+        return Ok(known);
     }
     let Some(Keys { password, access_key, secret_key, mut more }) = keys::read(ctx, tenant_id, target, step.hand).await? else {
         let whose = match step.hand {

@@ -259,3 +259,46 @@ async fn the_mark_of_retirement_is_not_moved_by_a_second_attempt() {
     assert!(!record.taken().iter().any(|line| line.starts_with("PUT")));
     assert_eq!(record.get(NAMESPACE).unwrap()["metadata"]["annotations"]["kopnams.lv/retire"], mark);
 }
+
+const RESTORE: &str = "/apis/kopnams.lv/v1alpha1/namespaces/kopnams-vault/restoreruns/t-r1";
+
+/// A restore that goes on, as a watch has told of it; the API server has it at this version of the object, in this phase.
+fn a_restore(phase: &str, version: &str) -> (Arc<Context>, Record) {
+    let (ctx, record) = controller(Fence::open());
+    let run = |phase: &str, version: &str| {
+        json!({
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreRun",
+            "metadata": {"name": "t-r1", "namespace": "kopnams-vault", "uid": "00000000-0000-0000-0000-000000000009", "resourceVersion": version},
+            "spec": {"municipality": "m", "app": "a", "set": "t-b202601010000"},
+            "status": {"phase": phase, "steps": [{"name": "volume:files"}]},
+        })
+    };
+    record.put(RESTORE, run(phase, version));
+    // As it is there: the record counts versions itself.
+    let live = record.get(RESTORE).unwrap()["metadata"]["resourceVersion"].clone();
+    let known = if version == "known" { live } else { json!("0") };
+    let mut seen = run("Running", "0");
+    seen["metadata"]["resourceVersion"] = known;
+    intake::change(&ctx, |world| world.set_restore(serde_json::from_value(seen).unwrap()));
+    (ctx, record)
+}
+
+#[tokio::test]
+async fn a_step_of_which_a_watch_has_not_told_yet_that_it_is_done_is_not_done_again() {
+    let (ctx, record) = a_restore("Succeeded", "newer");
+    let _ = backup::work(&ctx, world::backups::Piece::Restore, "t-r1").await;
+    assert_eq!(record.taken(), [format!("GET {RESTORE}")], "what is there is looked at, and nothing is done");
+    let phase = ctx.world().backups.restores["t-r1"].status.clone().unwrap_or_default().phase;
+    assert_eq!(phase, crate::request::backup::RunPhase::Succeeded);
+}
+
+#[tokio::test]
+async fn work_that_goes_on_is_looked_at_once_and_then_goes_on() {
+    let (ctx, record) = a_restore("Running", "known");
+    let look = async || {
+        let _ = backup::work(&ctx, world::backups::Piece::Restore, "t-r1").await;
+        record.taken()
+    };
+    assert_eq!(look().await, [format!("GET {RESTORE}"), format!("PATCH {RESTORE}/status")], "it says what it waits for");
+    assert_eq!(look().await, Vec::<String>::new(), "it was asked for once");
+}

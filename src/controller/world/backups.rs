@@ -79,6 +79,8 @@ pub struct Backups {
     paused: HashMap<String, Timestamp>,
     /// Names of work that was given a place and is not written down as running yet.
     reserved: BTreeSet<String>,
+    /// Names of work of which this process wrote, or asked for, the newest state.
+    own: BTreeSet<String>,
     /// Pods of tenants' workloads that live, by namespace and name.
     pub(super) living: HashMap<String, BTreeMap<String, LivingPod>>,
 }
@@ -98,6 +100,22 @@ impl Backups {
     #[must_use]
     pub fn is_reserved(&self, name: &str) -> bool {
         self.reserved.contains(name)
+    }
+
+    /// This process has written the newest state of a piece of work, or has asked for it.
+    pub fn own(&mut self, name: &str) {
+        self.own.insert(name.to_string());
+    }
+
+    /// A piece of work is over.
+    pub fn disown(&mut self, name: &str) {
+        self.own.remove(name);
+    }
+
+    /// Whether the newest state of a piece of work is known, not only what a watch has said so far.
+    #[must_use]
+    pub fn is_own(&self, name: &str) -> bool {
+        self.own.contains(name)
     }
 
     /// Whether a piece of work goes on, or is about to.

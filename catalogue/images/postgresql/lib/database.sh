@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What the entrypoint, `dump` and `load` have in common; it is read into them.
+# What the entrypoint, `dump`, `load` and `check` have in common; it is read into them.
 bin=/usr/local/lib/postgresql
 # A signal may come while the output of a program is redirected, so words go where they went at the start.
 exec 8>&2
@@ -55,10 +55,25 @@ check_data() {
     chmod 0700 "$PGDATA"
 }
 
-# ---- for `dump` and `load` ----
+# ---- for `dump`, `load` and `check` ----
 
 # A program of this container may repeat data in its messages, so they go to files here and `why` makes a sentence of them.
 open_scratch() { scratch=$(mktemp -d) || fail "/tmp cannot be written: mount a volume there"; }
+
+# Tells the programs the password of the app's role, in a file.
+give_password() {
+    [ -s "$PASSWORD_FILE" ] || fail "there is no password in $PASSWORD_FILE; mount the app's Secret there"
+    PGPASSFILE=$scratch/password
+    (
+        umask 077
+        printf '*:*:*:%s:' "$DB_USER"
+        tr -d '\n' <"$PASSWORD_FILE" | sed 's/[\\:]/\\&/g'
+        echo
+    ) >"$PGPASSFILE"
+    # libpq ignores a file that others may read.
+    chmod 0600 "$PGPASSFILE"
+    export PGPASSFILE
+}
 
 # Runs a program so that a signal is heard while it works.
 child=''
@@ -105,6 +120,8 @@ why() {
     *"would be affected by row-level security"*) echo "a row-level policy hides rows of a table from the app's role" ;;
     *"lock timeout"*) echo "a table is locked, by a change of its shape or the like" ;;
     *"database \""*"does not exist"*) echo "it has no database $DB_NAME" ;;
+    *"relation \""*"does not exist"* | *"column \""*"does not exist"*) echo "it has no such table or column" ;;
+    *"read-only transaction"*) echo "the question would change something" ;;
     *"server closed the connection"* | *"terminating connection"* | *"connection to server was lost"* | *"no connection to the server"* | *"the database system is"*) echo "it ended or was not there yet" ;;
     *"already exists"*) echo "something that the dump holds is there already" ;;
     *"could not read"* | *"not appear to be a valid archive"* | *"input file"* | *"unexpected end of file"*) echo "the dump is damaged" ;;
