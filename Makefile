@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test soak bench bench-backup bench-many bench-ready lab lab-stop catalogue screenshots check check-rust check-generated check-charts check-shell check-deny generate fmt clean
+.PHONY: help demo test soak bench bench-backup bench-drill bench-many bench-ready lab lab-stop catalogue screenshots check check-rust check-generated check-charts check-shell check-deny generate fmt clean
 
 CARGO ?= cargo
 LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
@@ -63,6 +63,11 @@ bench-ready: ## where the time from a request to a running website goes; root on
 	@$(LAB) tools $(if $(ROOT_ON_DEBIAN),--node) >/dev/null
 	@$(if $(ROOT_ON_DEBIAN),$(MAKE) --no-print-directory catalogue)
 	@$(CARGO) bench --locked --bench ready
+
+bench-drill: ## how long proving a backup of 1 GB in PostgreSQL takes, beside restic and pg_restore by hand; root on Debian; ten minutes
+	@$(LAB) tools $(if $(ROOT_ON_DEBIAN),--node) >/dev/null
+	@$(if $(ROOT_ON_DEBIAN),$(MAKE) --no-print-directory catalogue)
+	@$(CARGO) bench --locked --bench drill
 
 lab: ## start a control plane that stays; NAME=lab; with NODE=1 and as root a node too, on which pods run
 	@$(LAB) up --name $(NAME) $(if $(filter-out 0,$(NODE)),--node)

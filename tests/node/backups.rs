@@ -131,6 +131,11 @@ pub async fn proven(house: &House, slug: &str, name: &str) -> Value {
 
 /// Asks for a drill that starts the app on a set, and says how it is called.
 pub async fn start_of(house: &House, slug: &str, name: &str, set: &str) -> String {
+    drill_of(house, slug, name, set, "Start").await
+}
+
+/// Asks for a drill of a level, and says how it is called.
+pub async fn drill_of(house: &House, slug: &str, name: &str, set: &str, level: &str) -> String {
     let app = house.world.get("MunicipalityApp", slug, name).await.unwrap();
     let tenant = text(&app, "/status/tenantId").to_string();
     let mut at = Timestamp::now();
@@ -141,7 +146,7 @@ pub async fn start_of(house: &House, slug: &str, name: &str, set: &str) -> Strin
             .world
             .create(&json!({
                 "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": drill, "namespace": VAULT},
-                "spec": {"tenantId": tenant, "municipality": slug, "app": name, "slot": slot, "set": set, "level": "Start"},
+                "spec": {"tenantId": tenant, "municipality": slug, "app": name, "slot": slot, "set": set, "level": level},
             }))
             .await;
         match made {
