@@ -24,6 +24,10 @@ pub const ESCROW_PASSWORD_FILE: &str = "escrow-password";
 pub const WRITER_ACCESS_KEY_FILE: &str = "writer-access-key";
 /// See [`WRITER_ACCESS_KEY_FILE`].
 pub const WRITER_SECRET_KEY_FILE: &str = "writer-secret-key";
+/// Names of the files with the S3 key of the second place, in a [`Task::Copy`].
+pub const SECOND_ACCESS_KEY_FILE: &str = "second-access-key";
+/// See [`SECOND_ACCESS_KEY_FILE`].
+pub const SECOND_SECRET_KEY_FILE: &str = "second-secret-key";
 /// Longest report, in bytes, as the kubelet takes it.
 pub const REPORT_MOST: usize = 4096;
 
@@ -174,6 +178,24 @@ pub enum Task {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         issue: Option<Issue>,
     },
+    /// Copies to a second place what the repository holds and that place lacks, object by object. The second is a whole
+    /// repository at every moment; done again after it was broken off it goes on.
+    Copy {
+        /// The second place.
+        to: Repository,
+        /// As in [`Task::Prepare`], of the second place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        issue: Option<Issue>,
+        /// Snapshots that the repository has to hold. If one is missing, nothing is taken away at the second place.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        known: Vec<String>,
+        /// What the repository does not hold any more goes at the second place, too.
+        #[serde(default)]
+        prune: bool,
+        /// It is right that the repository holds far less than the second place.
+        #[serde(default)]
+        shrunk: bool,
+    },
     /// Destroys the repository with all its versions, and the writer and bucket that [`Task::Prepare`] made.
     Destroy {
         /// What was issued, if the target isolates tenants.
@@ -245,6 +267,9 @@ pub struct Report {
     /// The sets that were found, of a list: manifest snapshot, set, time; the newest last, as many as fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sets: Vec<(String, String, String)>,
+    /// It failed at the second place, of a copy.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub second: bool,
 }
 
 /// Facts about a database: what must be the same after loading it.

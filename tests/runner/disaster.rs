@@ -171,7 +171,7 @@ fn reader(tenant: &Tenant<'_>, name: &str) -> Credentials {
     let admin = Credentials { access_key: tenant.world.s3.access_key().into(), secret_key: tenant.world.s3.secret_key().into() };
     let s3 = S3::new(&tenant.world.s3.endpoint(), &tenant.repository, &admin).unwrap();
     let user = format!("<Account><Access>{name}</Access><Secret>key-of-{name}</Secret><Role>user</Role></Account>");
-    let ask = Ask { method: "PATCH", path: "/create-user", body: &user, ..Ask::default() };
+    let ask = Ask { method: "PATCH", path: "/create-user", body: user.into(), ..Ask::default() };
     assert!(s3.ask(&ask).unwrap().is_fine());
     let bucket = &tenant.repository.bucket;
     let policy = serde_json::json!({"Version": "2012-10-17", "Statement": [{
@@ -179,7 +179,7 @@ fn reader(tenant: &Tenant<'_>, name: &str) -> Credentials {
         "Resource": [format!("arn:aws:s3:::{bucket}"), format!("arn:aws:s3:::{bucket}/*")],
     }]});
     let (path, body) = (format!("/{bucket}"), policy.to_string());
-    let answer = s3.ask(&Ask { method: "PUT", path: &path, query: &[("policy", "")], body: &body, ..Ask::default() }).unwrap();
+    let answer = s3.ask(&Ask { method: "PUT", path: &path, query: &[("policy", "")], body: body.into(), ..Ask::default() }).unwrap();
     assert!(answer.is_fine(), "{}", answer.body);
     Credentials { access_key: name.into(), secret_key: format!("key-of-{name}") }
 }

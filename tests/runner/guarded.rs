@@ -43,7 +43,7 @@ fn a_writer_reads_no_other_tenant_and_loses_nothing_of_its_own() {
     let admin = Credentials { access_key: world.s3.access_key().into(), secret_key: world.s3.secret_key().into() };
     let admin = S3::new(&world.s3.endpoint(), &one.repository, &admin).unwrap();
     let ask = |s3: &S3, method: &str, path: &str, query: &[(&str, &str)], body: &str| -> Answer {
-        s3.ask(&Ask { method, path, query, headers: &[], body }).unwrap()
+        s3.ask(&Ask { method, path, query, headers: &[], body: body.to_owned().into() }).unwrap()
     };
     let object = |kind: &str| {
         let file = fs::read_dir(world.s3.bucket("kopnams-one").join(kind)).unwrap().next().unwrap().unwrap();

@@ -73,6 +73,6 @@ impl Runner {
         let (key, size) = largest.ok_or_else(|| Failure::new(Class::Missing, "The repository has no packs."))?;
         let body = "x".repeat(size);
         let path = format!("/{}/{key}", place.bucket);
-        s3.ask(&Ask { method: "PUT", path: &path, body: &body, ..Ask::default() })?.unless("Damaging a pack", &[]).map(drop)
+        s3.ask(&Ask { method: "PUT", path: &path, body: body.into(), ..Ask::default() })?.unless("Damaging a pack", &[]).map(drop)
     }
 }

@@ -19,6 +19,8 @@
 //! prepare  makes a tenant's repository, its bucket and its writer
 //! issue    who makes buckets and users
 //! s3       signed requests
+//! objects  the objects of a repository: listed, read, written, taken away
+//! mirror   copies them to a second place
 //! escrow   the second key, sealed
 //! destroy  takes it all away
 //! report   the few bytes that the pod leaves
@@ -36,6 +38,8 @@ pub mod escrow;
 pub mod failure;
 pub mod issue;
 mod lanes;
+mod mirror;
+mod objects;
 mod orphans;
 pub mod part;
 pub mod prepare;
@@ -131,6 +135,10 @@ impl Runner {
             Task::List => self.list(report),
             Task::Ask { endpoint, host, checks } => ask::ask(report, endpoint.as_deref(), host.as_deref(), checks),
             Task::Canary { issue } => self.canary(report, issue.as_ref()),
+            Task::Copy { to, issue, known, prune, shrunk } => {
+                let order = mirror::Order { to, issue: issue.as_ref(), known, prune: *prune, shrunk: *shrunk };
+                self.copy(report, &order)
+            }
             Task::Destroy { issue } => self.destroy(report, issue.as_ref()),
         }
     }

@@ -16,10 +16,7 @@ impl Runner {
             timed(report, "repository", || self.opens(None))?;
         }
         if let Some(wanted) = wanted {
-            let writer = Credentials {
-                access_key: secret(&self.folder, WRITER_ACCESS_KEY_FILE)?,
-                secret_key: secret(&self.folder, WRITER_SECRET_KEY_FILE)?,
-            };
+            let writer = self.writer()?;
             let issuer = issue::issuer(wanted, &self.work.repository, self.restic.credentials())?;
             timed(report, "issue", || issuer.issue(&writer))?;
         }
@@ -29,6 +26,14 @@ impl Runner {
         }
         report.message.push_str(if made { "The repository is made." } else { "The repository was there and opens." });
         Ok(())
+    }
+
+    /// The writer that is made where a target isolates tenants.
+    pub(super) fn writer(&self) -> Outcome<Credentials> {
+        Ok(Credentials {
+            access_key: secret(&self.folder, WRITER_ACCESS_KEY_FILE)?,
+            secret_key: secret(&self.folder, WRITER_SECRET_KEY_FILE)?,
+        })
     }
 
     /// Whether the repository had to be made.

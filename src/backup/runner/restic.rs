@@ -142,6 +142,11 @@ impl Restic {
         &self.credentials
     }
 
+    /// Whether the process was asked to end.
+    pub(crate) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
     pub(crate) fn tenant(&self) -> &str {
         &self.tenant
     }

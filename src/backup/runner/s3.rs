@@ -10,7 +10,7 @@ use aws_sigv4::sign::v4;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
+use hyper::body::{Body, Bytes};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -24,6 +24,8 @@ use std::time::{Duration, SystemTime};
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes that are kept ready for an answer at most; a longer one makes room as it comes.
+const ROOM: usize = 256 << 20;
 /// How often an answer is asked for again, and after how long.
 const AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4)];
 
@@ -49,7 +51,7 @@ pub struct Ask<'a> {
     /// Headers; those of the signature are added.
     pub headers: &'a [(&'a str, &'a str)],
     /// The body.
-    pub body: &'a str,
+    pub body: Bytes,
 }
 
 /// What a server says.
@@ -131,12 +133,18 @@ impl S3 {
 
     /// Asks, a few times if the server does not answer or answers with an error of its own.
     pub fn ask(&self, ask: &Ask<'_>) -> Outcome<Answer> {
+        let (status, body) = self.fetch(ask, PATIENCE, usize::MAX)?;
+        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+    }
+
+    /// The same for an answer that is no text: its status and at most so many bytes, each time within a time of its own.
+    pub(super) fn fetch(&self, ask: &Ask<'_>, patience: Duration, most: usize) -> Outcome<(u16, Bytes)> {
         let mut pauses = AGAIN.into_iter();
         loop {
-            let answer = self.runtime.block_on(async { tokio::time::timeout(PATIENCE, self.once(ask)).await });
+            let answer = self.runtime.block_on(async { tokio::time::timeout(patience, self.once(ask, most)).await });
             let answer = answer.unwrap_or_else(|_| Err(Failure::new(Class::Unreachable, "The target does not answer in time.")));
             let again = match &answer {
-                Ok(answer) => matches!(answer.status, 500 | 502..=504 | 429),
+                Ok((status, _)) => matches!(status, 500 | 502..=504 | 429),
                 Err(failure) => failure.class == Class::Unreachable,
             };
             match pauses.next().filter(|_| again) {
@@ -146,7 +154,7 @@ impl S3 {
         }
     }
 
-    async fn once(&self, ask: &Ask<'_>) -> Outcome<Answer> {
+    async fn once(&self, ask: &Ask<'_>, most: usize) -> Outcome<(u16, Bytes)> {
         let request = self.signed(ask)?;
         let unreachable = |error: String| Failure::new(Class::Unreachable, format!("The target does not answer: {error}."));
         let answer = self.http.request(request).await.map_err(|error| {
@@ -155,8 +163,21 @@ impl S3 {
             unreachable(format!("{error}{cause}"))
         })?;
         let status = answer.status().as_u16();
-        let body = answer.into_body().collect().await.map_err(|error| unreachable(error.to_string()))?.to_bytes();
-        Ok(Answer { status, body: String::from_utf8_lossy(&body).into_owned() })
+        let mut body = answer.into_body();
+        let told = Body::size_hint(&body).exact().and_then(|size| usize::try_from(size).ok()).unwrap_or_default();
+        // Room for all of it at once: growing would hold it twice.
+        let mut bytes = Vec::with_capacity(told.min(most).min(ROOM));
+        while let Some(frame) = body.frame().await {
+            let Ok(data) = frame.map_err(|error| unreachable(error.to_string()))?.into_data() else { continue };
+            if data.len() > most - bytes.len() {
+                return Err(Failure::new(
+                    Class::Other,
+                    format!("The target answers with more than the {most} bytes that there should be."),
+                ));
+            }
+            bytes.extend_from_slice(&data);
+        }
+        Ok((status, bytes.into()))
     }
 
     fn signed(&self, ask: &Ask<'_>) -> Outcome<http::Request<Full<Bytes>>> {
@@ -181,7 +202,7 @@ impl S3 {
             .build()
             .map_err(|error| wrong(error.to_string()))?
             .into();
-        let body = ask.body.as_bytes();
+        let body = &ask.body;
         // Whatever destroys or locks is refused without a checksum.
         let sum = STANDARD.encode(Sha256::digest(body));
         let mut headers = ask.headers.to_vec();
@@ -195,7 +216,7 @@ impl S3 {
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let mut request = request.body(Full::new(Bytes::copy_from_slice(body))).map_err(|error| wrong(error.to_string()))?;
+        let mut request = request.body(Full::new(body.clone())).map_err(|error| wrong(error.to_string()))?;
         instructions.apply_to_request_http1x(&mut request);
         Ok(request)
     }
@@ -223,7 +244,8 @@ impl S3 {
         }
     }
 
-    fn delete(&self, path: &str, objects: &[(String, String)]) -> Outcome<()> {
+    /// Deletes objects, each with its version, or with none whatever the newest is; at most 1,000.
+    pub(super) fn delete(&self, path: &str, objects: &[(String, String)]) -> Outcome<()> {
         let mut body = r#"<Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Quiet>true</Quiet>"#.to_owned();
         for (key, version) in objects {
             // Writing to a string does not fail.
@@ -234,7 +256,7 @@ impl S3 {
             body.push_str("</Object>");
         }
         body.push_str("</Delete>");
-        let ask = Ask { method: "POST", path, query: &[("delete", "")], headers: &[], body: &body };
+        let ask = Ask { method: "POST", path, query: &[("delete", "")], headers: &[], body: body.into() };
         let answer = self.ask(&ask)?.unless("Destroying what the repository holds", &[])?;
         // The answer is fine even if some objects stay.
         let code = answer.code();
@@ -265,7 +287,7 @@ pub(crate) fn sizes(xml: &str) -> Outcome<Vec<(String, usize)>> {
 }
 
 /// The text of a child of a node.
-fn field(node: roxmltree::Node<'_, '_>, name: &str) -> String {
+pub(super) fn field(node: roxmltree::Node<'_, '_>, name: &str) -> String {
     node.children().find(|child| child.tag_name().name() == name).and_then(|child| child.text()).unwrap_or_default().to_owned()
 }
 

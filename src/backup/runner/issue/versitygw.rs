@@ -38,20 +38,21 @@ impl Versitygw {
         fine: &[&str],
     ) -> Outcome<String> {
         let path = format!("/{}", self.bucket);
-        Ok(self.s3.ask(&Ask { method, path: &path, query, headers, body })?.unless(doing, fine)?.body)
+        Ok(self.s3.ask(&Ask { method, path: &path, query, headers, body: body.to_owned().into() })?.unless(doing, fine)?.body)
     }
 
     fn user(&self, writer: &Credentials) -> Outcome<()> {
         let (access, secret) = (escaped(&writer.access_key), escaped(&writer.secret_key));
         let body = format!("<Account><Access>{access}</Access><Secret>{secret}</Secret><Role>user</Role></Account>");
-        let ask = Ask { method: "PATCH", path: "/create-user", body: &body, ..Ask::default() };
+        let ask = Ask { method: "PATCH", path: "/create-user", body: body.into(), ..Ask::default() };
         let made = self.administration.ask(&ask)?.unless("Making the tenant's user", &["XAdminUserExists"])?;
         if made.is_fine() {
             return Ok(());
         }
         // It is there: from now on with this key.
         let body = format!("<MutableProps><Secret>{secret}</Secret><Role>user</Role></MutableProps>");
-        let ask = Ask { method: "PATCH", path: "/update-user", query: &[("access", &writer.access_key)], body: &body, ..Ask::default() };
+        let ask =
+            Ask { method: "PATCH", path: "/update-user", query: &[("access", &writer.access_key)], body: body.into(), ..Ask::default() };
         self.administration.ask(&ask)?.unless("Changing the key of the tenant's user", &[]).map(drop)
     }
 }
