@@ -157,6 +157,10 @@ pub enum Task {
         /// long. Snapshots of other runs, from which no manifest came in two days, are forgotten, too. None: no others.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known: Option<Vec<String>>,
+        /// Days for which a bucket with versions keeps what was deleted. With `prune`, what was deleted before is destroyed.
+        /// None: everything is kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deleted_days: Option<u32>,
     },
     /// Lists the committed sets that the repository holds, so that the operator's own list can be made anew.
     List,

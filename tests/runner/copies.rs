@@ -278,7 +278,7 @@ fn what_was_forgotten_and_pruned_goes_at_the_second_when_that_is_asked_for() {
     let Some(both) = Both::new("thinned") else { return };
     let (one, two) = (both.set("r1", 400_000), both.set("r2", 600_000));
     both.copies(&[one.clone(), two.clone()].concat(), false);
-    both.first.does("forget", Task::Forget { snapshots: one, prune: true, known: None });
+    both.first.does("forget", Task::Forget { snapshots: one, prune: true, known: None, deleted_days: None });
     let before = both.there();
     both.copies(&two, false);
     let after = both.there();

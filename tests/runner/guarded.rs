@@ -89,7 +89,7 @@ fn a_writer_reads_no_other_tenant_and_loses_nothing_of_its_own() {
     assert!(kept.is_some(), "what was overwritten is still there");
     // Nor does the runner forget anything with a writer's rights.
     let manifest = two.does("list", Task::List).sets[0].0.clone();
-    two.fails("forget", Task::Forget { snapshots: vec![manifest], prune: false, known: None }, Class::Refused);
+    two.fails("forget", Task::Forget { snapshots: vec![manifest], prune: false, known: None, deleted_days: None }, Class::Refused);
     assert_eq!(two.sets(), ["r1"]);
 }
 
@@ -119,8 +119,12 @@ fn junk_is_no_set_and_only_what_is_named_is_forgotten() {
     assert_eq!(tenant.sets(), ["r1", "r2"]);
 
     tenant.as_admin();
-    let forget =
-        |snapshots: &[&str], prune| Task::Forget { snapshots: snapshots.iter().map(|&id| id.to_owned()).collect(), prune, known: None };
+    let forget = |snapshots: &[&str], prune| Task::Forget {
+        snapshots: snapshots.iter().map(|&id| id.to_owned()).collect(),
+        prune,
+        known: None,
+        deleted_days: None,
+    };
     let count = || serde_json::from_slice::<Vec<serde_json::Value>>(&tenant.restic(&["snapshots", "--json"]).stdout).unwrap().len();
     let before = count();
     let id = first.snapshot.as_deref().unwrap();

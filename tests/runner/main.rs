@@ -11,4 +11,5 @@ mod kills;
 mod life;
 mod orphans;
 mod pruned;
+mod versions;
 mod world;

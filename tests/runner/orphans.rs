@@ -36,7 +36,12 @@ fn left(tenant: &Tenant<'_>, run: &str, part: &str, time: &str, content: &str) -
 }
 
 fn forget(known: Option<&[&str]>) -> Task {
-    Task::Forget { snapshots: Vec::new(), prune: true, known: known.map(|known| known.iter().map(|&run| run.to_owned()).collect()) }
+    Task::Forget {
+        snapshots: Vec::new(),
+        prune: true,
+        known: known.map(|known| known.iter().map(|&run| run.to_owned()).collect()),
+        deleted_days: None,
+    }
 }
 
 const OLD: &str = "2026-01-01 00:00:00";

@@ -12,6 +12,7 @@
 //! tree     what a folder and a snapshot hold, name by name
 //! compare  the facts of a loaded database
 //! upkeep   check, forget, prune, list
+//! versions what a bucket keeps of what was deleted
 //! orphans  what runs left that never came to a set
 //! ask      whether an app that was started answers as it has to
 //! canary   a set that is damaged on purpose, whose drill has to fail
@@ -51,6 +52,7 @@ pub mod s3;
 pub mod sets;
 pub mod tree;
 pub mod upkeep;
+mod versions;
 mod watch;
 
 use super::work::{ACCESS_KEY_FILE, PASSWORD_FILE, Report, SECRET_KEY_FILE, Task, Work};
@@ -131,7 +133,9 @@ impl Runner {
             Task::Restore { manifest, parts, into, replace } => self.restore(report, manifest, parts, into.as_deref(), *replace),
             Task::Clear { path } => Self::clear(report, path),
             Task::Compare { manifest, part, facts } => self.compare(report, manifest, part, facts),
-            Task::Forget { snapshots, prune, known } => self.forget(report, snapshots, *prune, known.as_deref()),
+            Task::Forget { snapshots, prune, known, deleted_days } => {
+                self.forget(report, snapshots, *prune, known.as_deref(), *deleted_days)
+            }
             Task::List => self.list(report),
             Task::Ask { endpoint, host, checks } => ask::ask(report, endpoint.as_deref(), host.as_deref(), checks),
             Task::Canary { issue } => self.canary(report, issue.as_ref()),

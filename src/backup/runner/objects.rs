@@ -105,10 +105,10 @@ impl Holding {
 /// A repository's place on a server.
 #[derive(Debug)]
 pub(super) struct Place {
-    s3: S3,
-    bucket: String,
+    pub(super) s3: S3,
+    pub(super) bucket: String,
     /// With a slash at its end, unless it is empty.
-    prefix: String,
+    pub(super) prefix: String,
 }
 
 impl Place {

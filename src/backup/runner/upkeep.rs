@@ -55,7 +55,14 @@ impl Runner {
 
     /// Forgets exactly these snapshots, then what runs left that are not known and never came to a set, and gives their room
     /// back if asked.
-    pub(crate) fn forget(&self, report: &mut Report, snapshots: &[String], prune: bool, known: Option<&[String]>) -> Outcome<()> {
+    pub(crate) fn forget(
+        &self,
+        report: &mut Report,
+        snapshots: &[String],
+        prune: bool,
+        known: Option<&[String]>,
+        deleted_days: Option<u32>,
+    ) -> Outcome<()> {
         if let Some(wrong) = snapshots.iter().find(|id| !is_id(id)) {
             return Err(Failure::order(format!("`{wrong}` is not the whole id of a snapshot; nothing was forgotten.")));
         }
@@ -73,6 +80,9 @@ impl Runner {
             report.message.push_str(&orphans.told());
         }
         if prune {
+            // First: what somebody has written over must not be pruned away.
+            let tidied = deleted_days.map(|days| self.tidy_versions(report, days, Timestamp::now())).transpose()?;
+            report.message.push_str(&tidied.unwrap_or_default());
             timed(report, "prune", || self.restic.run(&Call::new(["prune"])))?;
             report.message.push_str(" The repository is pruned.");
         }

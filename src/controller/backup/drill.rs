@@ -171,7 +171,13 @@ async fn go_on(
             return ended(ctx, drill, status, ground, set, number, &Report::default()).await;
         }
         let known = { known(&ctx.world(), ground) };
-        Step { orders: vec![(None, order(Task::Forget { snapshots, prune: sunday, known: Some(known) }))], ..base }
+        Step {
+            orders: vec![(
+                None,
+                order(Task::Forget { snapshots, prune: sunday, known: Some(known), deleted_days: Some(deleted_days(ground)) }),
+            )],
+            ..base
+        }
     } else if step_name == READ {
         let read = drill.spec.slice.filter(|_| drill.spec.level >= Level::Read).map(|slice| (slice, 28));
         Step { orders: vec![(None, order(Task::Check { read }))], ..base }
@@ -195,6 +201,14 @@ async fn go_on(
         Progress::Going => Ok(Next::After(LOOK)),
         Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
     }
+}
+
+/// Days for which a bucket with versions keeps what was deleted at least: a mistake has to be found in them.
+const DELETED_DAYS: u32 = 7;
+
+/// For how long what was deleted is kept; the target itself does not let it go while it is locked.
+fn deleted_days(ground: &Ground) -> u32 {
+    ground.target.spec.lock_days.max(DELETED_DAYS)
 }
 
 /// Names of the sets that retention lets go now; none that something reads at the moment.
