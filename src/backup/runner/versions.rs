@@ -17,6 +17,9 @@ use std::collections::BTreeMap;
 /// Versions that are destroyed with one request.
 const AT_ONCE: usize = 1000;
 
+/// Where a page begins: after this object and version.
+type Marker = (String, String);
+
 /// One version of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Version {
@@ -107,7 +110,7 @@ impl Place {
     fn versions(&self) -> Outcome<Option<Vec<Version>>> {
         let path = format!("/{}", self.bucket);
         let mut found = Vec::new();
-        let mut next: Option<(String, String)> = None;
+        let mut next: Option<Marker> = None;
         loop {
             let mut query = vec![("versions", ""), ("prefix", self.prefix.as_str())];
             if let Some((key, id)) = &next {
@@ -162,7 +165,7 @@ impl Place {
 }
 
 /// A page of a list of versions, and where the next one begins.
-fn page(xml: &str, prefix: &str) -> Outcome<(Vec<Version>, Option<(String, String)>)> {
+fn page(xml: &str, prefix: &str) -> Outcome<(Vec<Version>, Option<Marker>)> {
     let unread = |what: &str| Failure::new(Class::Other, format!("The target's list of versions cannot be read: {what}."));
     let document = roxmltree::Document::parse(xml).map_err(|error| unread(&error.to_string()))?;
     let root = document.root_element();
