@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::backups::{back_up, no_target, over, start_of, target};
 use crate::house::on_the_node;
-use crate::kit::app_of;
+use crate::kit::{app_of, shown, text};
 
 /// A request for one of the two, as their classes of data want it.
 pub fn request(slug: &str, system: &str, host: &str) -> Value {
@@ -49,6 +50,15 @@ fn a_case_is_opened_in_the_service_management_and_survives_a_restart() {
         assert_eq!((status, found["total"].as_i64()), (200, Some(1)), "{found}");
         let user = house.node.exec(space, "deployment/web", &["id", "-u"]).unwrap();
         assert_eq!(user.trim(), "33");
+
+        // A backup of it starts as the system itself does, with its login page and its users.
+        target(house).await;
+        let set = back_up(house, "ventspils", "pakalpojumu-vadiba").await;
+        let drill = start_of(house, "ventspils", "pakalpojumu-vadiba", &set).await;
+        let done = over(house, "RestoreDrill", &drill, "Succeeded").await;
+        let steps: Vec<&str> = done["status"]["steps"].as_array().unwrap().iter().map(|step| text(step, "/name")).collect();
+        assert_eq!(steps[steps.len() - 2..], ["start", "ask"], "{}", shown(&done));
+        no_target(house).await;
     });
 }
 
