@@ -94,6 +94,8 @@ fn the_expressions_speak_of_gauges_that_exist() {
         "kopnams_backup_created_timestamp_seconds",
         "kopnams_backup_last_success_timestamp_seconds",
         "kopnams_backup_rpo_seconds",
+        "kopnams_backup_copied_timestamp_seconds",
+        "kopnams_backup_copy_age_seconds",
         "kopnams_backup_uncovered_volumes",
         "kopnams_backup_set_suspicious",
         "kopnams_restore_verified_recovery_point_timestamp_seconds",

@@ -98,7 +98,10 @@ impl Backups {
                 None => list(Api::all(client)).await,
             }
         })?;
-        let (all_good, now) = (apps.iter().all(|app| holds(app, "BackedUp") && holds(app, "RestoreProven")), Timestamp::now());
+        // Not every class asks for copies at a second place.
+        let copied = |app| condition(app, "Copied").is_none() || holds(app, "Copied");
+        let good = |app| holds(app, "BackedUp") && holds(app, "RestoreProven") && copied(app);
+        let (all_good, now) = (apps.iter().all(good), Timestamp::now());
         let text = match self.output {
             Output::Json => json(&apps)?,
             Output::Text if self.what.as_deref().is_some_and(|what| what.contains('/')) => {
@@ -180,7 +183,7 @@ fn table(apps: &[MunicipalityApp], screen: Screen, now: Timestamp) -> String {
         .iter()
         .map(|app| {
             let backup = backup(app);
-            let bad = ["BackedUp", "RestoreProven"].iter().find_map(|type_| condition(app, type_).filter(|c| c.status != "True"));
+            let bad = ["BackedUp", "RestoreProven", "Copied"].iter().find_map(|type_| condition(app, type_).filter(|c| c.status != "True"));
             let state = bad.map_or_else(|| "proven".to_string(), |condition| format!("{}: {}", condition.type_, condition.reason));
             let tried = backup.proven.as_ref().map(|proven| proven.at.clone());
             [place(app), ago(backup.last_success.as_ref(), now), backup.sets.to_string(), ago(tried.as_ref(), now), state]
@@ -216,7 +219,7 @@ fn one(app: &MunicipalityApp, screen: Screen, now: Timestamp) -> String {
     let backup = backup(app);
     let columns = screen.columns();
     let mut text = format!("{}\n", screen.paint(Tone::Strong, &place(app)));
-    for (type_, words) in [("BackedUp", "Backed up"), ("RestoreProven", "Restore proven")] {
+    for (type_, words) in [("BackedUp", "Backed up"), ("RestoreProven", "Restore proven"), ("Copied", "Copied to a second place")] {
         let Some(condition) = condition(app, type_) else { continue };
         let yes = condition.status == "True";
         let said = screen.paint(if yes { Tone::Good } else { Tone::Bad }, if yes { "yes" } else { "no" });

@@ -1,6 +1,6 @@
 //! The request: a municipality asks for a hosted system.
 
-use super::backup::{AppBackup, Covered, Failures, Proven, RestoreFrom, RunKind};
+use super::backup::{AppBackup, Copied, Covered, Failures, Proven, RestoreFrom, RunKind};
 use super::quantity::{Bytes, Cpu};
 use super::system::any_object;
 use kube::{CustomResource, KubeSchema};
@@ -172,6 +172,9 @@ pub struct BackupStatus {
     /// The last restore that was tried and was good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proven: Option<Proven>,
+    /// What lies at the second place, of a class that asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied: Option<Copied>,
     /// The restore that goes on, or the last one, in plain words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore: Option<String>,

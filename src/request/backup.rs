@@ -38,11 +38,24 @@ pub struct Profile {
     /// Days for which the vault is kept after the app is gone. Default: 90.
     #[schemars(range(min = 0, max = 36500))]
     pub final_retention_days: u32,
+    /// Hours that the newest set which also lies at a second place may be old at most, beside the day that a copy may take to
+    /// be made; the place is `copyTo` of the backup target. Copies are made with the daily upkeep of a repository and not more
+    /// often, because then nothing else may change it: so 24 is the least that can be promised. Default: no copy is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 24, max = 8760))]
+    pub copy_hours: Option<u32>,
 }
 
 impl Default for Profile {
     fn default() -> Self {
-        Self { rpo_hours: 24, rto_hours: 24, retention: Rules::default(), drill: Drill::default(), final_retention_days: 90 }
+        Self {
+            rpo_hours: 24,
+            rto_hours: 24,
+            retention: Rules::default(),
+            drill: Drill::default(),
+            final_retention_days: 90,
+            copy_hours: None,
+        }
     }
 }
 

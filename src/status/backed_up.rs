@@ -1,6 +1,7 @@
 //! `BackedUp` and `RestoreProven`: what a person may rely on, and nothing that is merely meant. Pure.
 
 use super::conditions::Verdict;
+use super::copied::{Copies, copied_until};
 use crate::backup::coverage::State;
 use crate::request::app::BackupStatus;
 use crate::request::backup::{Failures, Level, Profile};
@@ -15,6 +16,8 @@ pub struct Backups {
     pub profile: Profile,
     /// The drills that failed since the last good one.
     pub drills: Failures,
+    /// What is in the way of a copy at a second place.
+    pub copies: Copies,
 }
 
 fn time(text: Option<&String>) -> Option<Timestamp> {
@@ -40,10 +43,10 @@ pub fn proven_until(backups: &Backups) -> Option<Timestamp> {
     time(Some(&proven.at))?.checked_add(days(2 * backups.profile.drill.every_days)).ok()
 }
 
-/// When one of the two conditions changes by itself.
+/// When one of the conditions changes by itself.
 #[must_use]
 pub fn changes_at(backups: &Backups, now: Timestamp) -> Option<Timestamp> {
-    fresh_until(backups).into_iter().chain(proven_until(backups)).filter(|at| *at > now).min()
+    fresh_until(backups).into_iter().chain(proven_until(backups)).chain(copied_until(backups)).filter(|at| *at > now).min()
 }
 
 /// Whether there is a complete set that is fresh enough.

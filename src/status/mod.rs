@@ -2,6 +2,7 @@
 
 pub mod backed_up;
 pub mod conditions;
+pub mod copied;
 pub mod events;
 pub mod summarise;
 pub mod version;

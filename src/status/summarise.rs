@@ -2,6 +2,7 @@
 
 use super::backed_up::{Backups, backed_up, restore_proven};
 use super::conditions::{Verdict, merge};
+use super::copied::copied;
 use super::version;
 use crate::desired::Kind;
 use crate::live::Health;
@@ -127,6 +128,7 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
     verdicts.extend(state.grant.map(|grant| version::up_to_date(grant, state.course, state.unfit)));
     verdicts.extend(state.grant.map(|_| backed_up(state.backup.as_ref(), now)));
     verdicts.extend(state.grant.map(|_| restore_proven(state.backup.as_ref(), now)));
+    verdicts.extend(state.grant.and_then(|_| copied(state.backup.as_ref(), now)));
     verdicts.extend(state.grant.map(|grant| version::supported(grant, state.eol, now)));
     let generation = request.metadata.generation;
     MunicipalityAppStatus {

@@ -45,7 +45,7 @@ pub async fn target(world: &World, endpoint: &str) {
 }
 
 /// An endpoint that answers, as a target that refuses who has no key.
-fn answering() -> String {
+pub fn answering() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {

@@ -11,6 +11,7 @@ mod backups;
 mod broken;
 mod canary;
 mod claims;
+mod copies;
 mod deeds;
 mod drift;
 mod examples;

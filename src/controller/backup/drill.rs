@@ -7,7 +7,7 @@ use super::ground::lacks;
 use super::keys::{self, Hand};
 use super::load::{self, Load, Pattern, database_of};
 use super::step::{self, LOOK, Progress, Step};
-use super::{Ground, ground, say_vault, scratch, tidy, wait, write};
+use super::{Ground, copy, ground, say_vault, scratch, tidy, wait, write};
 use crate::apply::ApplyError;
 use crate::backup::evidence::{self, Evidence, Finding, Outcome};
 use crate::backup::jobs::{DATA, Mount, Volume};
@@ -33,7 +33,7 @@ const FORGET: &str = "forget";
 const RESTORE: &str = "restore";
 const LOAD: &str = "load:";
 /// Day of the week on which room is given back: Sunday, when least is done.
-const PRUNED_ON: jiff::civil::Weekday = jiff::civil::Weekday::Sunday;
+pub(super) const PRUNED_ON: jiff::civil::Weekday = jiff::civil::Weekday::Sunday;
 
 /// Bytes up to which a set is restored into an empty folder of the node rather than onto a volume.
 const SMALL: u64 = 64 << 20;
@@ -100,7 +100,10 @@ async fn begin(ctx: &Context, drill: &Arc<RestoreDrill>, ground: &Ground, set: &
     }
     let Some(_place) = super::place(ctx, &name) else { return Ok(Next::After(LOOK)) };
     let names: Vec<String> = match drill.spec.level {
-        Level::Check | Level::Read => vec![FORGET.into(), READ.into()],
+        Level::Check | Level::Read => {
+            let copied = { copy::step(&ctx.world(), ground) };
+            [FORGET.into(), READ.into()].into_iter().chain(copied).collect()
+        }
         Level::Restore => vec![RESTORE.into()],
         Level::Load | Level::Start => {
             let databases = set.parts.keys().filter_map(|part| part.strip_prefix("database:"));
@@ -135,6 +138,12 @@ async fn go_on(
     let step_name = status.steps[number].name.clone();
     if scratch::is_step(&step_name) {
         return match scratch::advance(ctx, &name, ground, set, &status.steps[number], number).await? {
+            Progress::Going => Ok(Next::After(LOOK)),
+            Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
+        };
+    }
+    if step_name == copy::COPY {
+        return match copy::advance(ctx, &name, number, ground, status.steps[number].began.as_ref()).await? {
             Progress::Going => Ok(Next::After(LOOK)),
             Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
         };
@@ -238,7 +247,7 @@ fn chosen(world: &World, ground: &Ground, status: &RunStatus) -> Vec<SetRecord> 
 }
 
 /// How long an admin's word on retention counts: long enough for the next daily upkeep, not for what comes later.
-const WORD: SignedDuration = SignedDuration::from_hours(48);
+pub(super) const WORD: SignedDuration = SignedDuration::from_hours(48);
 
 /// What retention says of the sets of a vault.
 #[must_use]
@@ -269,7 +278,10 @@ async fn ended(
 ) -> Result<Next, ReconcileError> {
     let name = drill.metadata.name.clone().unwrap_or_default();
     let step_name = status.steps[number].name.clone();
-    if let Some(class) = report.failure {
+    if step_name == copy::COPY {
+        // What was read and forgotten before counts, whatever became of the copy.
+        copy::told(ctx, &name, ground, status.steps[number].began.as_ref(), report).await?;
+    } else if let Some(class) = report.failure {
         return fail(ctx, drill, status, class, &format!("{step_name}: {}", report.message)).await;
     }
     step::record(&mut status.steps[number], report);
@@ -294,7 +306,7 @@ async fn ended(
         status.message = if drill.spec.level >= Level::Restore {
             "the set was restored and is as its manifest says".into()
         } else {
-            "the repository is sound".into()
+            copy::words(&step_name, report)
         };
         status.evidence = record(&ctx.world(), drill, &status, set, now);
     }

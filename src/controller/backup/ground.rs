@@ -80,6 +80,12 @@ pub fn profile(world: &World, grant: Option<&Grant>) -> Profile {
 }
 
 impl Ground {
+    /// The same tenant at another target.
+    #[must_use]
+    pub fn at(&self, target: &Arc<BackupTarget>) -> Self {
+        Self { target: Arc::clone(target), ..self.clone() }
+    }
+
     /// What the app consists of, as far as that is known.
     #[must_use]
     pub fn rendered(&self, world: &World) -> Option<Rendered> {

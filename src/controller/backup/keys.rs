@@ -5,7 +5,8 @@ use super::vault::meta;
 use crate::apply::ApplyError;
 use crate::backup::jobs::Keys;
 use crate::backup::work::{
-    ACCESS_KEY_FILE, ESCROW_PASSWORD_FILE, PASSWORD_FILE, SECRET_KEY_FILE, WRITER_ACCESS_KEY_FILE, WRITER_SECRET_KEY_FILE,
+    ACCESS_KEY_FILE, ESCROW_PASSWORD_FILE, PASSWORD_FILE, SECOND_ACCESS_KEY_FILE, SECOND_SECRET_KEY_FILE, SECRET_KEY_FILE,
+    WRITER_ACCESS_KEY_FILE, WRITER_SECRET_KEY_FILE,
 };
 use crate::controller::Context;
 use crate::policy::AppKey;
@@ -101,6 +102,14 @@ pub async fn read(ctx: &Context, tenant_id: &str, target: &BackupTargetSpec, han
     let mut take = |key: &str| given.remove(key).map(|value| value.0);
     let (Some(access_key), Some(secret_key)) = (take(ACCESS_KEY_FILE), take(SECRET_KEY_FILE)) else { return Ok(None) };
     Ok(Some(Keys { password, access_key, secret_key, more }))
+}
+
+/// The key that maintains a second target, as files beside those of the first; none when it is not there.
+pub async fn of_second(ctx: &Context, target: &BackupTargetSpec) -> Result<Option<Vec<(String, Vec<u8>)>>, ApplyError> {
+    let given = ctx.writer.gate().pass(api(ctx).get_opt(&target.maintainer_secret)).await?;
+    let mut given = given.and_then(|secret| secret.data).unwrap_or_default();
+    let files = [(ACCESS_KEY_FILE, SECOND_ACCESS_KEY_FILE), (SECRET_KEY_FILE, SECOND_SECRET_KEY_FILE)];
+    Ok(files.into_iter().map(|(key, file)| Some((file.to_string(), given.remove(key)?.0))).collect())
 }
 
 /// The versions of the Secrets that a target names: other ones mean that somebody changed its keys.

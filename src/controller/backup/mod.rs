@@ -1,6 +1,7 @@
 //! Backups, wired: vaults and their keys, runs, restores and drills, each a straight line that can be begun again anywhere.
 
 pub mod canary;
+pub mod copy;
 pub mod drill;
 pub mod due;
 pub mod fill;
@@ -29,6 +30,7 @@ use crate::request::app::{BackupStatus, SetLine};
 use crate::request::backup::{BackupVaultStatus, Level, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
 use crate::request::names::MANAGER;
 use crate::status::backed_up::Backups;
+use crate::status::copied::Copies;
 use crate::status::patch_status;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -154,6 +156,10 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
     let profile = profile(world, world.apps.get(key).and_then(|record| record.grant.as_ref()));
     // What cannot be read any more cannot be restored either.
     let drills = if status.drill_failures.count > 0 { &status.drill_failures } else { &status.read_failures }.clone();
+    // Before there is a vault nobody knows which target it will have.
+    let lacks =
+        vault.and_then(|vault| ground(world, vault.metadata.name.as_deref()?)).and_then(|ground| copy::second(world, &ground).err());
+    let copies = Copies { lacks, failures: status.copy_failures.clone() };
     let status = BackupStatus {
         last_success: status.last_success.clone(),
         last_set: status.sets.last().map(|set| set.name.clone()),
@@ -174,9 +180,10 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
         failures: (status.failures.count > 0).then(|| status.failures.clone()),
         coverage: status.coverage.clone(),
         proven: status.proven.clone(),
+        copied: status.copied.clone(),
         restore,
     };
-    Some(Backups { status, profile, drills })
+    Some(Backups { status, profile, drills, copies })
 }
 
 /// Why an app that is being filled does not run.

@@ -88,13 +88,16 @@ async fn open_workshop(ctx: &Context, target: &BackupTarget) -> Result<(), Apply
 
 /// A piece of work of a tenant failed; its target is told if that is why.
 pub async fn count(ctx: &Context, tenant_id: &str, class: Class) -> Result<(), ApplyError> {
+    let target = { ctx.world().backups.vaults.get(tenant_id).map(|vault| vault.spec.target.clone()) };
+    count_at(ctx, &target.unwrap_or_default(), class).await
+}
+
+/// The same of a target by its name.
+pub async fn count_at(ctx: &Context, target: &str, class: Class) -> Result<(), ApplyError> {
     if !class.is_the_targets() {
         return Ok(());
     }
-    let target = {
-        let world = ctx.world();
-        world.backups.vaults.get(tenant_id).and_then(|vault| world.backups.targets.get(&vault.spec.target)).cloned()
-    };
+    let target = { ctx.world().backups.targets.get(target).cloned() };
     let Some(target) = target else { return Ok(()) };
     let breaker = target.status.as_ref().map(|status| status.breaker.clone()).unwrap_or_default().run_failed(Timestamp::now());
     write(ctx, &target, Found { breaker, why: Some("a run could not reach it".into()), keys: None }).await

@@ -3,7 +3,7 @@
 use super::due::{due, time};
 use super::last::AGAIN;
 use super::step::{self, Progress, Step};
-use super::{Ground, canary, create, ground, keys, say_vault};
+use super::{Ground, canary, copy, create, ground, keys, say_vault};
 use crate::apply::ApplyError;
 use crate::backup::schedule::Slot;
 use crate::backup::work::{Class, Task};
@@ -252,7 +252,8 @@ pub async fn retain(ctx: &Context, ground: &Ground, why: &str) -> Result<(), App
     let last = { ctx.world().backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref()?.final_retention_days) };
     let days = last.filter(|_| ground.grant.is_none()).unwrap_or(ground.profile.final_retention_days);
     // What the server locks nobody can destroy sooner, so no other day is promised.
-    let days = days.max(ground.target.spec.lock_days);
+    let locked = { copy::lock_days(&ctx.world(), ground) };
+    let days = days.max(ground.target.spec.lock_days).max(locked);
     let until = Timestamp::now().checked_add(SignedDuration::from_hours(24 * i64::from(days))).map(written).ok();
     say_vault(ctx, &ground.tenant_id, |vault| {
         if vault.phase == VaultPhase::Active {
@@ -284,6 +285,9 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
     }
     let Some(until) = time(status.retain_until.as_ref()) else { return Ok(Next::Rest) };
     if vault.spec.legal_hold || Timestamp::now() < until {
+        if let Some(next) = copy::last(ctx, status, ground).await? {
+            return Ok(next);
+        }
         return Ok(Next::After(pause_until(until)));
     }
     // What is restored from it, or is to be, is not taken away under the restore.
@@ -316,6 +320,9 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
     let run = format!("{tenant_id}-x");
     if let Some(until) = { ctx.world().backups.paused(&run, Timestamp::now()) } {
         return Ok(Next::After(pause_until(until)));
+    }
+    if let Some(next) = copy::destroy(ctx, &run, status, ground).await? {
+        return Ok(next);
     }
     let order = ground.order(&run, Task::Destroy { issue: ground.issue() });
     let step = Step { orders: vec![(None, order)], ..ground.step(&run, 0, VAULT_NAMESPACE, Hand::Maintainer) };

@@ -38,6 +38,8 @@ pub struct Backups {
     created: OfApp,
     last_success: OfApp,
     rpo: OfApp,
+    copied: OfApp,
+    copy_age: OfApp,
     failures: OfApp,
     uncovered: OfApp,
     bytes: OfApp,
@@ -72,6 +74,12 @@ impl Backups {
                 &self.last_success,
             ),
             ("backup_rpo_seconds", "How old the newest set may be", &self.rpo),
+            (
+                "backup_copied_timestamp_seconds",
+                "Recovery point of the newest set that lies at a second place too, 0 when there is none; of classes that ask for it",
+                &self.copied,
+            ),
+            ("backup_copy_age_seconds", "How old the newest set at the second place may be, of classes that ask for it", &self.copy_age),
             ("backup_consecutive_failures", "Backups that failed since the last good one", &self.failures),
             ("backup_uncovered_volumes", "Volumes and databases that are in no set and should be", &self.uncovered),
             ("backup_set_bytes", "Bytes of the newest set", &self.bytes),
@@ -113,6 +121,8 @@ impl Backups {
             &self.created,
             &self.last_success,
             &self.rpo,
+            &self.copied,
+            &self.copy_age,
             &self.failures,
             &self.uncovered,
             &self.bytes,
@@ -167,6 +177,10 @@ impl Backups {
         set(&self.created, seconds(Some(&grant.since)));
         set(&self.last_success, seconds(status.last_success.as_ref()));
         set(&self.rpo, i64::from(ground.profile.rpo_hours) * 3600);
+        if let Some(hours) = ground.profile.copy_hours {
+            set(&self.copied, seconds(status.copied.as_ref().map(|copied| &copied.recovery_point)));
+            set(&self.copy_age, i64::from(hours) * 3600);
+        }
         set(&self.failures, i64::from(status.failures.count));
         set(&self.uncovered, i64::try_from(status.coverage.iter().filter(|one| one.state == State::Uncovered).count()).unwrap_or(i64::MAX));
         set(&self.bytes, status.sets.last().map_or(0, |set| i64::try_from(set.bytes).unwrap_or(i64::MAX)));

@@ -170,6 +170,8 @@ impl World {
         }
         let created = object.metadata.creation_timestamp.as_ref().map(|t| t.0);
         let otherwise = self.classes.get(&name).is_none_or(|known| known.spec != object.spec);
+        // What it asks of backups is part of no grant, and yet of how each app stands.
+        let asks_otherwise = self.classes.get(&name).is_some_and(|known| known.spec.backup != object.spec.backup);
         self.register.set_unreadable(Concern::Class, &name, None);
         self.touch(Key::Class(name.clone()));
         if otherwise {
@@ -180,6 +182,9 @@ impl World {
             self.to_do.extend(self.backups.targets.keys().cloned().map(Key::Target));
         }
         self.classes.insert(name, Arc::new(object));
+        if asks_otherwise {
+            self.look_at_backups();
+        }
     }
 
     /// Takes a data class out.

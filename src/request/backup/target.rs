@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
     status = "BackupTargetStatus",
     derive = "PartialEq",
     doc = "Where backups go: an S3 server, how tenants are kept apart in it, and how it may be reached.",
+    validation = Rule::new("!has(self.spec.copyTo) || self.spec.copyTo != self.metadata.name")
+        .message("BackupInvalid: copyTo names the target itself, so a copy there would be none; write the name of another BackupTarget"),
     printcolumn(name = "Endpoint", type_ = "string", json_path = ".spec.endpoint"),
     printcolumn(name = "Isolation", type_ = "string", json_path = ".spec.isolation"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
@@ -77,6 +79,11 @@ pub struct BackupTargetSpec {
     #[serde(default)]
     #[schemars(range(min = 0, max = 36500))]
     pub lock_days: u32,
+    /// Name of another `BackupTarget`, at another place, to which every repository is copied once a day, for apps whose data
+    /// class asks for it (`backup.copyHours`). Default: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63))]
+    pub copy_to: Option<String>,
 }
 
 fn default_region() -> String {

@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Last set", type_ = "date", json_path = ".status.lastSuccess"),
     printcolumn(name = "Proven", type_ = "date", json_path = ".status.proven.at"),
+    printcolumn(name = "Copied", type_ = "date", json_path = ".status.copied.at"),
     printcolumn(name = "Kept until", type_ = "string", json_path = ".status.retainUntil"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
@@ -107,6 +108,16 @@ pub struct BackupVaultStatus {
     /// The last reading of a part of its repository, if that failed; it is read again every day until it is good.
     #[serde(default, skip_serializing_if = "Failures::none")]
     pub read_failures: Failures,
+    /// What lies at the second place, of a class that asks for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied: Option<Copied>,
+    /// The copies that failed since the last good one.
+    #[serde(default, skip_serializing_if = "Failures::none")]
+    pub copy_failures: Failures,
+    /// Every second place at which something of it may lie: written down before anything is copied there, and struck off when
+    /// it was destroyed there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<SecondPlace>,
     /// The set that it was filled from before its first start, of an app that was asked for so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub filled: Option<String>,
@@ -128,6 +139,35 @@ pub struct BackupVaultStatus {
     /// What is to be known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+}
+
+/// What lies at the second place of a vault.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Copied {
+    /// When it was last seen to be all there, RFC 3339.
+    pub at: String,
+    /// The newest set that is whole there.
+    pub set: String,
+    /// The recovery point of that set, RFC 3339.
+    pub recovery_point: String,
+    /// Objects of the repository that are there.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// When what the first place had pruned was last taken away there, too, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tidied: Option<String>,
+}
+
+/// A second place of a vault.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SecondPlace {
+    /// Name of the target.
+    pub target: String,
+    /// Where the copy is, as restic names it.
+    pub repository: String,
 }
 
 /// Runs that failed one after another.

@@ -1,0 +1,297 @@
+//! The second copy of a vault: made with its daily upkeep, once more when its app is gone, and destroyed with it.
+//!
+//! A copy that fails says nothing about the repository that it was to be made of: it is told beside it, and a second target
+//! that does not answer stops no work of the first.
+
+use super::keys::{self, Hand};
+use super::step::{self, LOOK, Progress, Step};
+use super::{Ground, due, say_vault, target};
+use crate::apply::ApplyError;
+use crate::backup::work::{Class, Report, Task};
+use crate::controller::Context;
+use crate::controller::converge::RESYNC;
+use crate::controller::error::ReconcileError;
+use crate::controller::queue::Next;
+use crate::controller::unclaimed::pause_until;
+use crate::controller::world::World;
+use crate::request::backup::{BackupVaultStatus, Copied, Failures, SecondPlace, SetRecord, VAULT_NAMESPACE};
+use crate::request::names::ACKNOWLEDGE_RETENTION;
+use crate::request::{BackupTarget, BackupVault, written};
+use jiff::{SignedDuration, Timestamp};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Name of the step.
+pub const COPY: &str = "copy";
+/// How long after the last time what was pruned goes at the second place in any case: that Sunday it may not have answered.
+const TIDIED_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The second target of a tenant's vault.
+///
+/// # Errors
+/// Why there is none, in plain words.
+pub fn second(world: &World, ground: &Ground) -> Result<Arc<BackupTarget>, String> {
+    let own = ground.target.metadata.name.as_deref().unwrap_or_default();
+    let Some(name) = &ground.target.spec.copy_to else {
+        return Err(format!(
+            "the data class asks for a copy at a second place, and the BackupTarget {own} names none; a platform admin writes its copyTo"
+        ));
+    };
+    let found = world.backups.targets.get(name).filter(|_| name != own).cloned();
+    found.ok_or_else(|| format!("copyTo of the BackupTarget {own} is {name}, and there is no other BackupTarget of that name"))
+}
+
+/// The step of the daily upkeep, if the class asks for copies and there is a place for them.
+#[must_use]
+pub fn step(world: &World, ground: &Ground) -> Option<String> {
+    ground.profile.copy_hours.filter(|_| second(world, ground).is_ok()).map(|_| COPY.to_string())
+}
+
+/// Days for which the second target lets nobody destroy what was written; 0 without one.
+#[must_use]
+pub fn lock_days(world: &World, ground: &Ground) -> u32 {
+    second(world, ground).map_or(0, |target| target.spec.lock_days)
+}
+
+fn name_of(target: &BackupTarget) -> String {
+    target.metadata.name.clone().unwrap_or_default()
+}
+
+fn answers(target: &BackupTarget) -> bool {
+    target.status.as_ref().is_none_or(|status| status.breaker.admits())
+}
+
+fn vault_of(world: &World, ground: &Ground) -> Option<Arc<BackupVault>> {
+    world.backups.vaults.get(&ground.tenant_id).cloned()
+}
+
+fn status_of(world: &World, ground: &Ground) -> BackupVaultStatus {
+    vault_of(world, ground).and_then(|vault| vault.status.clone()).unwrap_or_default()
+}
+
+/// Whether what was pruned goes at the second place, too, with a copy that began then.
+fn prunes(status: &BackupVaultStatus, began: Timestamp) -> bool {
+    let tidied = status.copied.as_ref().and_then(|copied| due::time(copied.tidied.as_ref()));
+    let sunday = began.to_zoned(due::zone()).weekday() == super::drill::PRUNED_ON;
+    sunday || tidied.is_none_or(|tidied| began.duration_since(tidied) > TIDIED_EVERY)
+}
+
+/// What the runner is told.
+fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Task {
+    let status = status_of(world, ground);
+    let word = vault_of(world, ground).and_then(|vault| super::said(&vault, ACKNOWLEDGE_RETENTION, began));
+    let known = status.sets.iter().flat_map(|set| set.snapshots.iter().chain([&set.manifest])).cloned();
+    Task::Copy {
+        to: there.repository(),
+        issue: there.issue(),
+        known: known.collect(),
+        prune: prunes(&status, began),
+        shrunk: word.is_some_and(|said| began.duration_since(said) < super::drill::WORD),
+    }
+}
+
+/// Takes the copy of a vault one step further. `began` is when the step began, as it was written down.
+pub async fn advance(ctx: &Context, run: &str, number: usize, ground: &Ground, began: Option<&String>) -> Result<Progress, ApplyError> {
+    let failed =
+        |class, message: String| Ok(Progress::Ended(Box::new(Report { failure: Some(class), message, second: true, ..Report::default() })));
+    let named = { second(&ctx.world(), ground) };
+    let target = match named {
+        Ok(target) => target,
+        Err(why) => return failed(Class::Order, why),
+    };
+    let (name, there) = (name_of(&target), ground.at(&target));
+    if !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, run, number) } {
+        if !answers(&target) {
+            return failed(Class::Unreachable, format!("the second target {name} does not answer, so nothing was copied"));
+        }
+        // Before anything is there: what nobody wrote down nobody would destroy.
+        let place = SecondPlace { target: name.clone(), repository: there.repository().url() };
+        say_vault(ctx, &ground.tenant_id, |vault| {
+            if !vault.copies.contains(&place) {
+                vault.copies.push(place);
+            }
+        })
+        .await?;
+    }
+    let Some(files) = keys::of_second(ctx, &target.spec).await? else {
+        let what = format!(
+            "there is no key to work with at the second place: the maintainerSecret of the BackupTarget {name} is missing in kopnams-vault, or lacks access-key or secret-key"
+        );
+        return failed(Class::Refused, what);
+    };
+    let began = due::time(began).unwrap_or_else(Timestamp::now);
+    let order = { ground.order(run, task(&ctx.world(), ground, &there, began)) };
+    let step = Step { orders: vec![(None, order)], files, ..ground.step(run, number, VAULT_NAMESPACE, Hand::Maintainer) };
+    step::advance(ctx, step, &ground.target.spec, &ground.tenant_id).await
+}
+
+/// Writes down in the vault what came of a copy. `began` as in [`advance`].
+pub async fn told(ctx: &Context, run: &str, ground: &Ground, began: Option<&String>, report: &Report) -> Result<(), ApplyError> {
+    let now = Timestamp::now();
+    let began = due::time(began).unwrap_or(now);
+    if let Some(class) = report.failure {
+        if report.second {
+            let second = { second(&ctx.world(), ground) }.ok();
+            // Of one that is known not to answer nothing was asked.
+            if let Some(target) = second.filter(|target| answers(target)) {
+                target::count_at(ctx, &name_of(&target), class).await?;
+            }
+        } else {
+            target::count(ctx, &ground.tenant_id, class).await?;
+        }
+        return say_vault(ctx, &ground.tenant_id, |vault| {
+            let again = vault.copy_failures.run.as_deref() == Some(run);
+            vault.copy_failures = Failures {
+                count: vault.copy_failures.count + u32::from(!again),
+                class: Some(class),
+                message: report.message.clone(),
+                at: Some(written(now)),
+                run: Some(run.to_string()),
+                ..Failures::default()
+            };
+        })
+        .await;
+    }
+    say_vault(ctx, &ground.tenant_id, |vault| {
+        let tidied = if prunes(vault, began) { Some(written(began)) } else { vault.copied.take().and_then(|copied| copied.tidied) };
+        vault.copy_failures = Failures::default();
+        vault.copied = newest(&vault.sets, began).map(|set| Copied {
+            at: written(now),
+            set: set.name.clone(),
+            recovery_point: set.recovery_point.clone(),
+            objects: report.files,
+            bytes: report.bytes,
+            tidied,
+        });
+    })
+    .await
+}
+
+/// The newest set that was there when a copy began; nothing is added while it goes on.
+fn newest(sets: &[SetRecord], began: Timestamp) -> Option<&SetRecord> {
+    sets.iter().rev().find(|set| set.recovery_point.parse::<Timestamp>().is_ok_and(|at| at <= began))
+}
+
+/// What is said at the end of an upkeep whose last step was a copy that failed.
+#[must_use]
+pub fn words(step_name: &str, report: &Report) -> String {
+    match report.failure.filter(|_| step_name == COPY) {
+        Some(class) => format!("the repository is sound; its copy at the second place failed: {}: {}", class.as_str(), report.message),
+        None => "the repository is sound".into(),
+    }
+}
+
+/// Copies the last sets of a vault whose app is gone, which has no upkeep any more; when to look again, or none when nothing
+/// is left to be copied.
+pub async fn last(ctx: &Context, status: &BackupVaultStatus, ground: &Ground) -> Result<Option<Next>, ReconcileError> {
+    let newest = status.sets.last().map(|set| set.name.as_str());
+    let whole = status.copied.as_ref().map(|copied| copied.set.as_str()) == newest;
+    // The app's class is not known any more; it asked for copies if there are any.
+    if status.copies.is_empty() || newest.is_none() || whole || { second(&ctx.world(), ground).is_err() } {
+        return Ok(None);
+    }
+    let run = format!("{}-y", ground.tenant_id);
+    if let Some(until) = { ctx.world().backups.paused(&run, Timestamp::now()) } {
+        return Ok(Some(Next::After(pause_until(until))));
+    }
+    // Nothing is added to a vault whose app is gone, and nothing pruned: it does not matter when it began.
+    let began = Some(written(Timestamp::now()));
+    let report = match advance(ctx, &run, 0, ground, began.as_ref()).await? {
+        Progress::Going => return Ok(Some(Next::After(LOOK))),
+        Progress::Ended(report) => report,
+    };
+    told(ctx, &run, ground, began.as_ref(), &report).await?;
+    step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
+    if report.failure.is_some() {
+        ctx.world().backups.pause(&run, Timestamp::now() + RESYNC);
+        return Ok(Some(Next::After(RESYNC)));
+    }
+    Ok(Some(Next::After(Duration::ZERO)))
+}
+
+/// Destroys what lies at second places, one after another; when to look again, or none when nothing is left there.
+///
+/// They go before the first does: as long as one of them cannot be reached the vault and its keys stay what they are.
+pub async fn destroy(ctx: &Context, run: &str, status: &BackupVaultStatus, ground: &Ground) -> Result<Option<Next>, ReconcileError> {
+    let Some(place) = status.copies.last() else { return Ok(None) };
+    let tenant_id = &ground.tenant_id;
+    let target = { ctx.world().backups.targets.get(&place.target).cloned() };
+    let there = target.as_ref().map(|target| ground.at(target));
+    let by_hand =
+        format!("if the place is gone for good, take it out of status.copies: kubectl edit backupvault {tenant_id} --subresource=status");
+    let held = match (&target, &there) {
+        (Some(target), Some(there)) if there.repository().url() == place.repository => {
+            (!answers(target)).then(|| format!("the second target {} does not answer, and this is tried again; {by_hand}", place.target))
+        }
+        (Some(_), _) => Some(format!(
+            "its copy is at {}, and the BackupTarget {} says another place since; set it back. Otherwise destroy the copy by hand; {by_hand}",
+            place.repository, place.target
+        )),
+        (None, _) => Some(format!("the BackupTarget {} of its copy is not there; apply it again. {by_hand}", place.target)),
+    };
+    let (Some(target), Some(there), None) = (target, there, &held) else {
+        let message = format!("its day has come and it stays: {}", held.unwrap_or_default());
+        say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
+        return Ok(Some(Next::After(RESYNC)));
+    };
+    // A number of its own for each place: a Job that goes takes its time.
+    let number = status.copies.len();
+    let order = there.order(run, Task::Destroy { issue: there.issue() });
+    let step = Step { orders: vec![(None, order)], ..there.step(run, number, VAULT_NAMESPACE, Hand::Maintainer) };
+    let report = match step::advance(ctx, step, &target.spec, tenant_id).await? {
+        Progress::Going => return Ok(Some(Next::After(LOOK))),
+        Progress::Ended(report) => report,
+    };
+    step::clear(ctx, VAULT_NAMESPACE, run, number).await?;
+    if let Some(class) = report.failure.filter(|class| *class != Class::Vanished) {
+        target::count_at(ctx, &place.target, class).await?;
+        let message = format!(
+            "its day has come and its copy at the second target {} could not be destroyed ({}): {}; this is tried again",
+            place.target,
+            class.as_str(),
+            report.message
+        );
+        say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
+        ctx.world().backups.pause(run, Timestamp::now() + RESYNC);
+        return Ok(Some(Next::After(RESYNC)));
+    }
+    say_vault(ctx, tenant_id, |vault| {
+        vault.copies.retain(|known| known != place);
+        vault.copied = None;
+    })
+    .await?;
+    Ok(Some(Next::After(Duration::ZERO)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(time: &str) -> Timestamp {
+        time.parse().unwrap()
+    }
+
+    #[test]
+    fn what_was_pruned_goes_on_sundays_and_when_a_sunday_was_missed() {
+        let tidied = |time: &str| BackupVaultStatus {
+            copied: Some(Copied { tidied: Some(time.into()), ..Copied::default() }),
+            ..BackupVaultStatus::default()
+        };
+        // The 29th of November 2026 is a Sunday, in Latvia from 22:00 UTC of the day before.
+        assert!(prunes(&tidied("2026-11-28T10:00:00Z"), at("2026-11-28T22:00:00Z")));
+        assert!(!prunes(&tidied("2026-11-22T10:00:00Z"), at("2026-11-28T21:59:00Z")));
+        assert!(!prunes(&tidied("2026-11-29T10:00:00Z"), at("2026-11-30T10:00:00Z")));
+        assert!(prunes(&tidied("2026-11-22T10:00:00Z"), at("2026-11-30T10:00:00Z")), "it did not answer on Sunday");
+        assert!(prunes(&BackupVaultStatus::default(), at("2026-11-30T10:00:00Z")), "nobody knows what lies there");
+    }
+
+    #[test]
+    fn the_newest_set_there_is_one_that_was_made_before_the_copy() {
+        let set = |name: &str, time: &str| SetRecord { name: name.into(), recovery_point: time.into(), ..SetRecord::default() };
+        let sets = [set("a", "2026-11-26T01:00:00Z"), set("b", "2026-11-26T02:00:00Z"), set("c", "no time")];
+        let named = |began| newest(&sets, at(began)).map(|set| set.name.as_str());
+        assert_eq!(named("2026-11-26T03:00:00Z"), Some("b"));
+        assert_eq!(named("2026-11-26T01:30:00Z"), Some("a"));
+        assert_eq!(named("2026-11-26T00:30:00Z"), None);
+    }
+}
