@@ -199,6 +199,9 @@ pub enum Task {
         /// It is right that the repository holds far less than the second place.
         #[serde(default)]
         shrunk: bool,
+        /// As in [`Task::Forget`], of the second place.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        deleted_days: Option<u32>,
     },
     /// Destroys the repository with all its versions, and the writer and bucket that [`Task::Prepare`] made.
     Destroy {

@@ -48,7 +48,7 @@ impl Both {
 
     fn order_to(&self, to: Repository, known: &[String], prune: bool) -> Task {
         self.first.as_admin();
-        Task::Copy { to, issue: Some(Issue::default_one()), known: known.to_vec(), prune, shrunk: false }
+        Task::Copy { to, issue: Some(Issue::default_one()), known: known.to_vec(), prune, shrunk: false, deleted_days: prune.then_some(0) }
     }
 
     fn run(&self, task: Task) -> Ended {
@@ -322,7 +322,14 @@ fn a_repository_of_many_objects_is_copied_page_by_page_without_a_bucket_of_its_o
     both.second.repository.bucket = "copies-shared".into();
     both.second.repository.prefix = "cluster/paged".into();
     both.first.as_admin();
-    let order = || Task::Copy { to: both.second.repository.clone(), issue: None, known: known.clone(), prune: true, shrunk: false };
+    let order = || Task::Copy {
+        to: both.second.repository.clone(),
+        issue: None,
+        known: known.clone(),
+        prune: true,
+        shrunk: false,
+        deleted_days: Some(7),
+    };
     let report = both.first.does("copy", order());
     assert!(report.files > 2100, "{}", report.message);
     let there = |both: &Both| -> BTreeMap<String, Vec<u8>> {

@@ -17,6 +17,7 @@ use super::lanes::held;
 use super::objects::{CONFIG, Holding, Kind, LARGEST, Place, is_genuine};
 use super::restic::{Credentials, Restic};
 use super::{Runner, issue, say, secret, timed};
+use jiff::Timestamp;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -35,6 +36,7 @@ pub(crate) struct Order<'a> {
     pub(crate) known: &'a [String],
     pub(crate) prune: bool,
     pub(crate) shrunk: bool,
+    pub(crate) deleted_days: Option<u32>,
 }
 
 /// A failure, and at which of the two places.
@@ -116,11 +118,15 @@ impl Runner {
         (report.files, report.bytes) = Kind::ALL.map(|kind| there.sum(kind)).iter().fold((1, 0), |all, one| (all.0 + one.0, all.1 + one.1));
         report.added = done.bytes.into_inner();
         suspicious(&there, &copied, order)?;
+        let tidied = match order.deleted_days.filter(|_| order.prune) {
+            Some(days) => second.tidy(report, days, Timestamp::now()).map_err(of_second)?,
+            None => String::new(),
+        };
         let gone = if order.prune { self.take_away(report, &there, &copied, &second)? } else { 0 };
         let let_go = if gone > 0 { format!(", and {gone} that the first does not hold any more were taken away") } else { String::new() };
         let (number, added, all) = (done.objects.into_inner(), report.added, report.files);
         report.message =
-            format!("{number} objects with {added} bytes were copied{let_go}; the second place holds all {all} of the repository.");
+            format!("{number} objects with {added} bytes were copied{let_go}; the second place holds all {all} of the repository.{tidied}");
         Ok(())
     }
 
@@ -274,7 +280,7 @@ mod tests {
     fn a_first_that_lost_most_of_what_it_had_is_suspicious() {
         let to = Repository::default();
         let known = ["a".repeat(64)];
-        let order = Order { to: &to, issue: None, known: &known, prune: true, shrunk: false };
+        let order = Order { to: &to, issue: None, known: &known, prune: true, shrunk: false, deleted_days: None };
         let whole = &known[0];
         let class = |packs: &[u64], snapshots: &[&str], was: &[u64], order: &Order<'_>| {
             suspicious(&holding(packs, snapshots), &holding(was, &[]), order).map_err(|failure| failure.class)

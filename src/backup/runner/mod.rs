@@ -139,8 +139,8 @@ impl Runner {
             Task::List => self.list(report),
             Task::Ask { endpoint, host, checks } => ask::ask(report, endpoint.as_deref(), host.as_deref(), checks),
             Task::Canary { issue } => self.canary(report, issue.as_ref()),
-            Task::Copy { to, issue, known, prune, shrunk } => {
-                let order = mirror::Order { to, issue: issue.as_ref(), known, prune: *prune, shrunk: *shrunk };
+            Task::Copy { to, issue, known, prune, shrunk, deleted_days } => {
+                let order = mirror::Order { to, issue: issue.as_ref(), known, prune: *prune, shrunk: *shrunk, deleted_days: *deleted_days };
                 self.copy(report, &order)
             }
             Task::Destroy { issue } => self.destroy(report, issue.as_ref()),

@@ -4,6 +4,7 @@ use super::super::set::Part;
 use super::super::work::{Class, Report};
 use super::commit::complete;
 use super::failure::{Failure, Outcome};
+use super::objects::Place;
 use super::restic::Call;
 use super::sets::is_id;
 use super::{Runner, say, timed};
@@ -81,8 +82,11 @@ impl Runner {
         }
         if prune {
             // First: what somebody has written over must not be pruned away.
-            let tidied = deleted_days.map(|days| self.tidy_versions(report, days, Timestamp::now())).transpose()?;
-            report.message.push_str(&tidied.unwrap_or_default());
+            if let Some(days) = deleted_days {
+                let place = Place::new(&self.work.repository, self.restic.credentials())?;
+                let tidied = place.tidy(report, days, Timestamp::now())?;
+                report.message.push_str(&tidied);
+            }
             timed(report, "prune", || self.restic.run(&Call::new(["prune"])))?;
             report.message.push_str(" The repository is pruned.");
         }

@@ -10,7 +10,7 @@ use super::super::work::{Class, Report};
 use super::failure::{Failure, Outcome};
 use super::objects::{CONFIG, Kind, LARGEST, Place, is_genuine};
 use super::s3::{Ask, field};
-use super::{Runner, timed};
+use super::timed;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -77,17 +77,16 @@ fn judge(versions: &[Version], before: Timestamp) -> Verdict {
     verdict
 }
 
-impl Runner {
+impl Place {
     /// Destroys what was deleted longer ago than so many days; what it did, for the report. Nothing, in a bucket without versions.
     ///
     /// # Errors
     /// [`Class::Damaged`] if an object was written over with something else; then nothing is destroyed.
-    pub(super) fn tidy_versions(&self, report: &mut Report, days: u32, now: Timestamp) -> Outcome<String> {
-        let place = Place::new(&self.work.repository, self.restic.credentials())?;
-        let Some(versions) = timed(report, "versions", || place.versions())? else { return Ok(String::new()) };
+    pub(super) fn tidy(&self, report: &mut Report, days: u32, now: Timestamp) -> Outcome<String> {
+        let Some(versions) = timed(report, "versions", || self.versions())? else { return Ok(String::new()) };
         let before = now.checked_sub(SignedDuration::from_hours(24 * i64::from(days))).unwrap_or(Timestamp::MIN);
         let verdict = judge(&versions, before);
-        let spoilt = timed(report, "compare versions", || place.spoilt(&verdict.other))?;
+        let spoilt = timed(report, "compare versions", || self.spoilt(&verdict.other))?;
         if let Some(first) = spoilt.first() {
             let many = spoilt.len();
             let message = format!(
@@ -96,16 +95,14 @@ impl Runner {
             return Err(Failure::new(Class::Damaged, message));
         }
         let many = verdict.gone.len();
-        let locked = timed(report, "destroy versions", || Ok(place.destroy(&verdict.gone)? + place.destroy(&verdict.markers)?))?;
+        let locked = timed(report, "destroy versions", || Ok(self.destroy(&verdict.gone)? + self.destroy(&verdict.markers)?))?;
         Ok(match (many, locked) {
             (0, _) => String::new(),
             (many, 0) => format!(" {many} versions of what was deleted more than {days} days ago are destroyed."),
             (many, _) => format!(" Of {many} versions of what was deleted more than {days} days ago some are still locked by the target."),
         })
     }
-}
 
-impl Place {
     /// All versions in the repository; none where the server keeps none.
     fn versions(&self) -> Outcome<Option<Vec<Version>>> {
         let path = format!("/{}", self.bucket);

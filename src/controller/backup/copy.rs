@@ -87,6 +87,7 @@ fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Tas
         known: known.collect(),
         prune: prunes(&status, began),
         shrunk: word.is_some_and(|said| began.duration_since(said) < super::drill::WORD),
+        deleted_days: Some(super::drill::deleted_days(there)),
     }
 }
 

@@ -216,7 +216,7 @@ async fn go_on(
 const DELETED_DAYS: u32 = 7;
 
 /// For how long what was deleted is kept; the target itself does not let it go while it is locked.
-fn deleted_days(ground: &Ground) -> u32 {
+pub(super) fn deleted_days(ground: &Ground) -> u32 {
     ground.target.spec.lock_days.max(DELETED_DAYS)
 }
 
