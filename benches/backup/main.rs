@@ -39,6 +39,8 @@ struct Seconds {
     stock_restore: Vec<f64>,
     stock_verify: Vec<f64>,
     restore: Vec<f64>,
+    /// Of the last round: what kopnams did, and how many milliseconds that took; some of it side by side.
+    phases: Vec<(String, u64)>,
 }
 
 fn measure(world: &World, shape: &str, files: usize, rounds: usize) {
@@ -71,6 +73,8 @@ fn measure(world: &World, shape: &str, files: usize, rounds: usize) {
     line(shape, "restic restore --verify", stock_verify, None);
     let restore = median(&mut seconds.restore);
     line(shape, "kopnams, a set restored, verified and compared", restore, Some(stock_verify));
+    let phases: Vec<String> = seconds.phases.iter().map(|(name, took)| format!("{name} {took} ms")).collect();
+    println!("{shape} | the last round of it: {}", phases.join(", "));
     println!("{shape} | the same beside a restore that verifies nothing | | | {:.2}", stock_restore / restore);
 }
 
@@ -81,8 +85,9 @@ fn ours_once(tenant: &Tenant<'_>, seconds: &mut Seconds) {
     seconds.backup.push(began.elapsed().as_secs_f64());
     let committed = tenant.does("r1", tenant.commit("r1", &[("volume:data", &backed)]));
     let began = Instant::now();
-    tenant.does("r1", tenant.restore_all(&committed.snapshot.unwrap(), "restored"));
+    let restored = tenant.does("r1", tenant.restore_all(&committed.snapshot.unwrap(), "restored"));
     seconds.restore.push(began.elapsed().as_secs_f64());
+    seconds.phases = [backed.phases, restored.phases].concat();
 }
 
 fn stock_once(tenant: &Tenant<'_>, seconds: &mut Seconds) {
