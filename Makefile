@@ -67,6 +67,7 @@ bench-ready: ## where the time from a request to a running website goes; root on
 bench-drill: ## how long proving a backup of 1 GB in PostgreSQL takes, beside restic and pg_restore by hand; root on Debian; ten minutes
 	@$(LAB) tools $(if $(ROOT_ON_DEBIAN),--node) >/dev/null
 	@$(if $(ROOT_ON_DEBIAN),$(MAKE) --no-print-directory catalogue)
+	@$(CARGO) build --quiet --locked --release --package kopnams-images
 	@$(CARGO) bench --locked --bench drill
 
 lab: ## start a control plane that stays; NAME=lab; with NODE=1 and as root a node too, on which pods run
