@@ -5,11 +5,12 @@
 use jiff::Timestamp;
 use kopnams::cli::plan::{sheet::Sheet, text};
 use kopnams::cli::screen::Screen;
-use kopnams::cli::validate;
+use kopnams::cli::{explain, validate};
 use kopnams::desired::DesiredSet;
 use kopnams::policy::AppKey;
 use kopnams::request::check::Definitions;
-use kopnams::request::read;
+use kopnams::request::explain::Language;
+use kopnams::request::read::{self, Code};
 use kopnams::review::{Review, review};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -30,7 +31,7 @@ fn yaml(set: &DesiredSet) -> String {
 
 #[test]
 fn validate_of_the_good_examples() {
-    insta::assert_snapshot!(validate::text(&reviewed(&["examples/platform", "examples/requests"], None), PIPE));
+    insta::assert_snapshot!(validate::text(&reviewed(&["examples/platform", "examples/requests"], None), Language::En, PIPE));
 }
 
 #[test]
@@ -40,19 +41,19 @@ fn validate_of_every_rejected_example() {
     let mut out = String::new();
     for file in files.iter().filter(|path| path.is_file()) {
         let review = reviewed(&["examples/platform", &file.to_string_lossy()], None);
-        out.push_str(&validate::text(&review, PIPE));
+        out.push_str(&validate::text(&review, Language::En, PIPE));
         out.push('\n');
     }
     let folder = "examples/rejected/AllotmentBelowGranted";
     let review = reviewed(&["examples/platform", &format!("{folder}/municipality.yaml")], Some(&format!("{folder}/live.yaml")));
-    out.push_str(&validate::text(&review, PIPE));
+    out.push_str(&validate::text(&review, Language::En, PIPE));
     insta::assert_snapshot!(out);
 }
 
 #[test]
 fn validate_on_a_narrow_terminal() {
     let review = reviewed(&["examples/platform", "examples/rejected/DataClassBroken.yaml"], None);
-    let text = validate::text(&review, Screen { width: Some(72), colour: false });
+    let text = validate::text(&review, Language::En, Screen { width: Some(72), colour: false });
     assert!(text.lines().all(|line| line.chars().count() <= 72), "{text}");
     insta::assert_snapshot!(text);
 }
@@ -61,7 +62,51 @@ fn validate_on_a_narrow_terminal() {
 fn validate_without_a_platform() {
     let review = reviewed(&["examples/requests"], None);
     assert_eq!(validate::exit_code(&review), kopnams::cli::TROUBLE);
-    insta::assert_snapshot!(validate::text(&review, PIPE));
+    insta::assert_snapshot!(validate::text(&review, Language::En, PIPE));
+}
+
+#[test]
+fn validate_for_a_pull_request() {
+    let review =
+        reviewed(&["examples/platform", "examples/rejected/DataClassBroken.yaml", "examples/rejected/ExpressionInvalid.yaml"], None);
+    let outputs = [Language::En, Language::Lv].map(|language| validate::markdown::markdown(&review, language));
+    insta::assert_snapshot!("validate_as_markdown", outputs.join("\n"));
+    let outputs = [Language::En, Language::Lv].map(|language| validate::github::github(&review, language));
+    insta::assert_snapshot!("validate_as_annotations", outputs.join("\n"));
+}
+
+#[test]
+fn validate_in_latvian() {
+    let refused = reviewed(&["examples/platform", "examples/rejected/DataClassBroken.yaml"], None);
+    let (good, alone) = (reviewed(&["examples/platform", "examples/requests"], None), reviewed(&["examples/requests"], None));
+    let outputs = [refused, good, alone].map(|review| validate::text(&review, Language::Lv, PIPE));
+    insta::assert_snapshot!(outputs.join("\n"));
+}
+
+#[test]
+fn explanations_of_some_codes() {
+    let codes = ["HostnameTaken", "ObjectNotAllowed", "DeedKeyLost", "LayoutInvalid"].map(|code| Code::parse(code).unwrap());
+    let outputs = [Language::En, Language::Lv].map(|language| codes.map(|code| explain::text(code, language, PIPE)).join("\n"));
+    insta::assert_snapshot!(outputs.join("\n"));
+}
+
+#[test]
+fn the_schema_of_validate_is_current() {
+    let fresh = format!("{}\n", serde_json::to_string_pretty(&validate::schema()).unwrap());
+    let file = "docs/schemas/validate.schema.json";
+    if std::env::var_os("KOPNAMS_GENERATE").is_some() {
+        std::fs::create_dir_all("docs/schemas").unwrap();
+        std::fs::write(file, fresh).unwrap();
+        return;
+    }
+    assert!(std::fs::read_to_string(file).unwrap_or_default() == fresh, "{file} is old: run `make generate`");
+    let schema = jsonschema::validator_for(&serde_json::from_str(&fresh).unwrap()).unwrap();
+    for paths in [["examples/platform", "examples/requests"], ["examples/platform", "examples/rejected"]] {
+        let json: serde_json::Value = serde_json::from_str(&validate::json(&reviewed(&paths, None)).unwrap()).unwrap();
+        let problems: Vec<String> = schema.iter_errors(&json).map(|problem| problem.to_string()).collect();
+        assert_eq!(problems, Vec::<String>::new());
+    }
+    assert!(!schema.is_valid(&serde_json::json!({"findings": [{}]})));
 }
 
 #[test]
