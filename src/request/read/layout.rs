@@ -8,7 +8,7 @@ use super::files::ReadError;
 use super::{Code, Document, End, Finding, Tree, parse};
 use crate::request::GROUP;
 use crate::request::names::{APP_NAME_MAX, SLUG_MAX, is_slug};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::FileType;
 use std::path::{Component, Path, PathBuf};
@@ -35,7 +35,8 @@ pub fn check(paths: &[PathBuf], layout: Layout, tree: &Tree) -> Result<Vec<Findi
     if layout == Layout::Off {
         return Ok(Vec::new());
     }
-    let mut check = Check { documents: HashMap::new(), tree, found: Vec::new(), seen: false };
+    let broken = tree.findings.iter().map(|finding| &*finding.file).collect();
+    let mut check = Check { documents: HashMap::new(), broken, found: Vec::new(), seen: false };
     for document in &tree.documents {
         check.documents.entry(&document.file).or_default().push(document);
     }
@@ -50,7 +51,8 @@ pub fn check(paths: &[PathBuf], layout: Layout, tree: &Tree) -> Result<Vec<Findi
 
 struct Check<'a> {
     documents: HashMap<&'a str, Vec<&'a Document>>,
-    tree: &'a Tree,
+    /// Files of which it is said already that they cannot be read.
+    broken: HashSet<&'a str>,
     found: Vec<Finding>,
     seen: bool,
 }
@@ -63,6 +65,8 @@ impl Check<'_> {
         let inside = names.iter().rposition(|name| *name == FOLDER).map(|at| &names[at + 1..]);
         let kind = std::fs::symlink_metadata(path).map_err(|source| failed(path, source))?.file_type();
         match inside {
+            // A clone may itself lie in a folder that is named so.
+            _ if path.join(FOLDER).is_dir() => self.root(path),
             Some([]) if path.is_dir() => self.folder(path, kind),
             Some([slug]) if path.is_dir() => self.municipality(path, slug, kind),
             Some([_]) if self.holds_requests(path) => {
@@ -189,7 +193,7 @@ impl Check<'_> {
             self.found.extend(found);
             return Ok(());
         }
-        if self.tree.findings.iter().any(|finding| *finding.file == *name) {
+        if self.broken.contains(&*name) {
             return Ok(());
         }
         // It was read under another name, by a link, or it is empty.

@@ -235,6 +235,19 @@ fn a_path_may_lead_into_the_folder() {
 }
 
 #[test]
+fn a_clone_may_lie_in_a_folder_of_that_name() {
+    let outer = tempfile::tempdir().unwrap();
+    for clone in ["municipalities/Our Requests", "municipalities/a/requests", "municipalities/a/b/requests"] {
+        let clone = outer.path().join(clone);
+        write(&clone, "README.md", "text");
+        write(&clone, PLACE, &request("majaslapa", "kuldigas-novads"));
+        fine(&clone);
+        write(&clone, PLACE, &request("majaslapa", "riga"));
+        refused(&clone, &format!("{PLACE}:5:14"), "write namespace: kuldigas-novads");
+    }
+}
+
+#[test]
 fn the_platforms_own_list_has_no_layout() {
     let examples = |layout| checked(&["examples/platform".into(), "examples/requests".into()], layout).unwrap();
     assert_eq!((examples(Layout::Auto), examples(Layout::On)), (Vec::new(), Vec::new()));
