@@ -90,6 +90,36 @@ fn explanations_of_some_codes() {
     insta::assert_snapshot!(outputs.join("\n"));
 }
 
+/// What the program says and how it ends.
+fn run(arguments: &[&str]) -> (String, String, i32) {
+    let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_kopnams"));
+    let output = program.args(arguments).env("LC_ALL", "lv_LV.UTF-8").output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr), output.status.code().unwrap())
+}
+
+#[test]
+fn the_program_speaks_the_language_of_its_environment_and_ends_as_it_says() {
+    let (said, _, code) = run(&["explain", "hostnametaken"]);
+    assert!(said.starts_with("HostnameTaken\nŠo adresi jau izmanto cita lietotne.\n") && code == 0, "{said}");
+    let (said, trouble, code) = run(&["explain", "HostnameTakn"]);
+    assert_eq!((&*said, code), ("", 2));
+    assert_eq!(trouble, "kopnams: koda `HostnameTakn` nav; līdzīgākais ir HostnameTaken; visus kodus parāda `kopnams explain`\n");
+    let (said, _, code) = run(&["explain", "--lang", "en"]);
+    assert!(
+        said.lines().count() >= Code::all().count() && said.contains("FieldInvalid             A field is missing") && code == 0,
+        "{said}"
+    );
+
+    let (said, _, code) = run(&["validate", "examples/platform", "examples/requests", "--layout", "on", "--output", "github"]);
+    assert_eq!((&*said, code), ("pieprasījumi: 18, pašvaldības: 43, sistēmas: 10, datu klases: 4; nekas nav jālabo\n", 0));
+    let refused = ["validate", "examples/platform", "examples/rejected/HostnameTaken.yaml", "--output", "markdown", "--lang", "en"];
+    let (said, _, code) = run(&refused);
+    assert!(said.starts_with("### kopnams validate: 1 finding in 1 file\n") && code == 1, "{said}");
+    let (_, trouble, code) = run(&["validate", "examples/platform", "--layout", "on"]);
+    assert!(trouble.contains("there is no layout to check") && code == 2, "{trouble}");
+}
+
 #[test]
 fn the_schema_of_validate_is_current() {
     let fresh = format!("{}\n", serde_json::to_string_pretty(&validate::schema()).unwrap());

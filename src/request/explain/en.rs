@@ -148,7 +148,7 @@ const fn refused(reason: R) -> Words {
             mend: "Write one of the sizes that the finding lists. Or leave size out, and the app gets the usual one.",
         },
         R::DataClassUnknown => Words {
-            why: "The data class says how the data are protected, how long they are kept and what must be stated. What it does not know cannot be protected.",
+            why: "The data class says how the data are protected, how long they are kept and what must be stated. Data of a class that nobody knows could not be protected as they should be.",
             mend: "Write one of the classes that the finding lists. Or leave dataClass out, and the class of the system holds.",
         },
         R::DataClassBroken => Words {

@@ -31,7 +31,7 @@ const fn refused_meaning(reason: R) -> &'static str {
         R::RankTaken => "Šāds rangs jau ir citai datu klasei.",
         R::ParametersSchemaInvalid => "Kataloga ieraksta parametri nav objekta JSON shēma.",
         R::EgressUnknown => "Kataloga ierakstā nosaukts galamērķis, kāda platformai nav.",
-        R::VersionRepeated => "Kataloga ierakstā divām versijām ir viens nosaukums.",
+        R::VersionRepeated => "Kataloga ierakstā divām versijām ir vienāds nosaukums.",
         R::ObjectNotAllowed => "Kataloga ierakstā ir objekts vai lauks, kāda tur nedrīkst būt.",
         R::ExpressionInvalid => "Izteiksmi kataloga ierakstā nevar nolasīt, vai arī tā ir vietā, kur nedrīkst būt.",
         R::ImageNotPinned => "Kataloga ieraksta attēls nav norādīts ar kontrolsummu.",
@@ -90,7 +90,7 @@ const fn refused(reason: R) -> Words {
     match reason {
         R::FieldInvalid => Words {
             why: "Nepazīstams lauks citādi klusi pazustu, un vārdi kā no, on vai 0123 bez pēdiņām netiek lasīti kā teksts. Tāpēc tiek atteikts viss, kas nav precīzi saprotams.",
-            mend: "Salīdziniet lauka nosaukumu ar tiem, kas uzskaitīti ziņojumā, tekstu, kas izskatās pēc skaitļa vai apstiprinājuma, rakstiet pēdiņās, un izdzēsiet to, kā pieprasījumā nav, piemēram, attēlu.",
+            mend: "Salīdziniet lauka nosaukumu ar tiem, kas uzskaitīti ziņojumā, tekstu, kas izskatās pēc skaitļa vai apstiprinājuma, rakstiet pēdiņās, un izdzēsiet to, kam pieprasījumā nav vietas, piemēram, attēlu.",
         },
         R::NameInvalid => Words {
             why: "Nosaukumvietas sauc pašvaldība--lietotne, un no nosaukumiem veido adreses, tāpēc nosaukums ir DNS vārds bez divām defisēm pēc kārtas. Lietotnes nosaukumā ir ne vairāk kā 31 rakstzīme, pašvaldības — 30. Nosaukumi, kas sākas ar drill-, paredzēti rezerves kopiju pārbaudēm.",
@@ -137,7 +137,7 @@ const fn refused(reason: R) -> Words {
             mend: "Palieliniet atvēlēto vismaz līdz tam, kas piešķirts, vai arī pašvaldībai jānoņem lietotnes vai jāizvēlas mazāki izmēri.",
         },
         R::RankTaken => Words {
-            why: "Rangs pasaka, kura no divām datu klasēm ir stingrāka. Ja divām klasēm ir viens rangs, nevar zināt, vai pieprasījums aizsardzību mazina.",
+            why: "Rangs pasaka, kura no divām datu klasēm ir stingrāka. Ja divām klasēm ir vienāds rangs, nevar zināt, vai pieprasījums aizsardzību mazina.",
             mend: "Dodiet klasei rangu, kāda nav nevienai citai: jo lielāks, jo stingrāk.",
         },
         R::ParametersSchemaInvalid => Words {
@@ -149,7 +149,7 @@ const fn refused(reason: R) -> Words {
             mend: "Izmantojiet kādu no platformas galamērķiem vai lūdziet platformas administratoru pievienot jauno laukā spec.egress.",
         },
         R::VersionRepeated => Words {
-            why: "Pieprasījums un ieviešana versiju sauc vārdā. Ja divām ir viens nosaukums, tā būtu nejaušība, kura darbojas.",
+            why: "Pieprasījums un ieviešana versiju sauc vārdā. Ja divām ir vienāds nosaukums, tā būtu nejaušība, kura darbojas.",
             mend: "Dodiet katrai versijai savu nosaukumu vai izdzēsiet to, kas vairs nav vajadzīga.",
         },
         R::ObjectNotAllowed => Words {
@@ -173,7 +173,7 @@ const fn refused(reason: R) -> Words {
             mend: "Palieliniet izmēra skaitļus vai samaziniet to, ko prasa konteineri un sējumi.",
         },
         R::MaintainerUnknown => Words {
-            why: "Par sistēmu kādam jāatbild: jāmaina tās ieraksts, jāseko drošības paziņojumiem, jālemj par versijām. Tā ir vai nu platforma, vai pašvaldība, kas to vada pārējo labā.",
+            why: "Par sistēmu kādam jāatbild: jāmaina tās ieraksts, jāseko drošības paziņojumiem, jālemj par versijām. Tā ir vai nu platforma, vai pašvaldība, kas sistēmu uztur arī pārējām.",
             mend: "Rakstiet platform vai tādas pašvaldības īso nosaukumu, kura ir starp failiem.",
         },
         R::ObjectUnreadable => Words {
@@ -185,7 +185,7 @@ const fn refused(reason: R) -> Words {
             mend: "Laukā metadata.namespace rakstiet pašvaldības īso nosaukumu, piemēram, kuldigas-novads. Jauna pašvaldība vispirms jāpievieno platformas administratoram.",
         },
         R::MunicipalityTerminating => Words {
-            why: "Pašvaldība ir dzēsta un aiziet. Kas tai ir, tiek kārtīgi nodots; kas jauns, būtu tūlīt jānoņem.",
+            why: "Pašvaldība ir dzēsta un aiziet. Kas tai ir, tiek kārtīgi nodots; viss jaunais būtu tūlīt jānoņem.",
             mend: "Pagaidiet, līdz tā ir noņemta, un lūdziet to pievienot no jauna, vai arī pieprasiet lietotni pašvaldībā, kas pārņem funkcijas.",
         },
         R::MunicipalityRefused => Words {
@@ -202,15 +202,15 @@ const fn refused(reason: R) -> Words {
         },
         R::VersionUnknown => Words {
             why: "Darboties var tikai versijas, kas aprakstītas kataloga ierakstā.",
-            mend: "Rakstiet kādu no ziņojumā uzskaitītajām versijām, pēdiņās. Vai izlaidiet lauku version, un lietotne sekos versijai, ko iesaka katalogs.",
+            mend: "Rakstiet kādu no ziņojumā uzskaitītajām versijām, pēdiņās. Vai arī izlaidiet lauku version, un lietotne sekos versijai, ko iesaka katalogs.",
         },
         R::SizeUnknown => Words {
             why: "Izmērus nosaka katalogs, lai jau iepriekš būtu zināms, cik no atvēlētā tie aizņem.",
-            mend: "Rakstiet kādu no ziņojumā uzskaitītajiem izmēriem. Vai izlaidiet lauku size, un lietotne dabūs parasto.",
+            mend: "Rakstiet kādu no ziņojumā uzskaitītajiem izmēriem. Vai arī izlaidiet lauku size, un lietotne saņems parasto.",
         },
         R::DataClassUnknown => Words {
-            why: "Datu klase nosaka, kā dati ir aizsargāti, cik ilgi tos glabā un kādas ziņas jānorāda. Ko tā nezina, to nevar aizsargāt.",
-            mend: "Rakstiet kādu no ziņojumā uzskaitītajām klasēm. Vai izlaidiet lauku dataClass, un spēkā būs sistēmas klase.",
+            why: "Datu klase nosaka, kā dati ir aizsargāti, cik ilgi tos glabā un kādas ziņas jānorāda. Nepazīstamas klases datus nevarētu pienācīgi aizsargāt.",
+            mend: "Rakstiet kādu no ziņojumā uzskaitītajām klasēm. Vai arī izlaidiet lauku dataClass, un spēkā būs sistēmas klase.",
         },
         R::DataClassBroken => Words {
             why: "Kļūda ir pašā datu klasē, tāpēc neviens nevar pateikt, ko tā prasa. Lietotnes, kas darbojas, patur to, kas tām piešķirts.",
@@ -241,7 +241,7 @@ const fn refused(reason: R) -> Words {
             mend: "Pievienojiet processing.legalBasis ar likumu un pantu un, ja klase to prasa, processing.dpia ar numuru un datumu. Cilvēku vārdi tur nedrīkst būt.",
         },
         R::HostnameInvalid => Words {
-            why: "Tiek aizņemta viena adrese, tieši tāda, kādu to raksta pārlūks. Ar lielajiem burtiem vai zvaigznīti divi pieprasījumi varētu domāt vienu adresi, un neviens to neredzētu.",
+            why: "Tiek aizņemta viena adrese, tieši tāda, kādu to raksta pārlūks. Ar lielajiem burtiem vai zvaigznīti divi pieprasījumi varētu attiekties uz vienu adresi, un neviens to neredzētu.",
             mend: "Rakstiet pilnu vārdu ar mazajiem burtiem, bez zvaigznītes un bez https://; burtus ar diakritiskajām zīmēm — xn-- formā.",
         },
         R::HostnameOutsideZones => Words {
@@ -249,7 +249,7 @@ const fn refused(reason: R) -> Words {
             mend: "Izvēlieties vārdu, kas beidzas ar punktu un kādu no ziņojumā uzskaitītajām zonām. Ja domēns ir jūsu, bet sarakstā tā nav, lūdziet platformas administratorus to pievienot.",
         },
         R::HostnameTaken => Words {
-            why: "Adrese ved pie vienas lietotnes. Tā paliek tai, kurai bija pirmajai; no diviem jauniem pieprasījumiem to iegūst agrākais, bet no vienlaicīgiem — pirmais pēc nosaukuma.",
+            why: "Adrese ved pie vienas lietotnes. Tā paliek lietotnei, kurai bija pirmajai; no diviem jauniem pieprasījumiem to iegūst agrākais, bet no vienlaicīgiem — pirmais pēc nosaukuma.",
             mend: "Izvēlieties citu adresi vai noņemiet to lietotnei, kas minēta ziņojumā, un pēc tam pieprasiet vēlreiz.",
         },
         R::AllotmentExceeded => Words {
@@ -262,7 +262,7 @@ const fn refused(reason: R) -> Words {
         },
         R::DeedKeyLost => Words {
             why: "Ar šo atslēgu platforma pierāda, kuras nosaukumvietas ir tās pašas. Tādas ir, bet atslēgas nav, un ar jaunu atslēgu tās visas kļūtu svešas.",
-            mend: "Platformas administrators atjauno Secret kopnams-deed-key no kopijas, kuru lūdz glabāt lapa docs/admins.md. Lietotnes pa to laiku darbojas.",
+            mend: "Platformas administrators atjauno Secret kopnams-deed-key no kopijas, kuru glabāt prasa lapa docs/admins.md. Lietotnes pa to laiku darbojas.",
         },
         R::RemovalHeld => Words {
             why: "Ja dažu minūšu laikā lietotnes zaudē daudzas pašvaldības, parasti tā ir kļūda: nepareiza mape vai rīks, kas dzēš to, ko neredz. Tāpēc pārējais gaida.",
