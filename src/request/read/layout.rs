@@ -60,8 +60,14 @@ struct Check<'a> {
 impl Check<'_> {
     /// A path as it was named: it holds the folder, is it, or lies in it.
     fn path(&mut self, path: &Path) -> Result<(), ReadError> {
-        let normal = |part| if let Component::Normal(name) = part { Some(name) } else { None };
-        let names: Vec<&OsStr> = path.components().filter_map(normal).collect();
+        let mut names: Vec<&OsStr> = Vec::new();
+        for part in path.components() {
+            match part {
+                Component::Normal(name) => names.push(name),
+                Component::ParentDir => drop(names.pop()),
+                _ => {}
+            }
+        }
         let inside = names.iter().rposition(|name| *name == FOLDER).map(|at| &names[at + 1..]);
         let kind = std::fs::symlink_metadata(path).map_err(|source| failed(path, source))?.file_type();
         match inside {

@@ -225,11 +225,11 @@ fn nothing_lies_beside_the_folders_of_municipalities() {
 fn a_path_may_lead_into_the_folder() {
     let folder = repository();
     let of = |path: &str| checked(&[folder.path().join(path)], Layout::On).unwrap().len();
-    for path in ["", FOLDER, "municipalities/kuldigas-novads", PLACE] {
+    for path in ["", FOLDER, "municipalities/kuldigas-novads", PLACE, "municipalities/..", "municipalities/kuldigas-novads/.."] {
         assert_eq!(of(path), 0, "{path}");
     }
     write(folder.path(), PLACE, &request("majaslapa", "riga"));
-    for path in ["", FOLDER, "municipalities/kuldigas-novads", PLACE] {
+    for path in ["", FOLDER, "municipalities/kuldigas-novads", PLACE, "municipalities/..", "municipalities/kuldigas-novads/.."] {
         assert_eq!(of(path), 1, "{path}");
     }
 }
