@@ -105,10 +105,11 @@ check-shell: ## shellcheck, where it is installed
 check-deny: ## licences, sources and known holes of what the program is built from
 	@tools/check-deny
 
-generate: ## write what is made from the code: definitions, list of findings, formatting
+generate: ## write what is made from the code: definitions, list of findings, schema, formatting
 	@$(CARGO) run --quiet --locked -- crds --dir crds
 	@$(CARGO) run --quiet --locked -- crds --dir charts/kopnams/crds
 	@KOPNAMS_GENERATE=1 $(CARGO) test --quiet --locked --test docs the_list_of_findings_is_current
+	@KOPNAMS_GENERATE=1 $(CARGO) test --quiet --locked --test golden the_schema_of_validate_is_current
 	@$(CARGO) fmt --all
 
 fmt: ## format the code

@@ -2,6 +2,8 @@
 
 pub mod backups;
 pub mod crds;
+pub mod explain;
+pub mod language;
 pub mod plan;
 pub mod run;
 pub mod runner;
@@ -29,6 +31,7 @@ enum Command {
     /// Run the controller.
     Run(run::Run),
     Validate(validate::Validate),
+    Explain(explain::Explain),
     Plan(plan::PlanArgs),
     Backups(backups::Backups),
     Restore(backups::Restore),
@@ -55,6 +58,7 @@ impl Cli {
         let result: Result<u8> = match self.command {
             Command::Run(args) => args.run(),
             Command::Validate(args) => args.run(),
+            Command::Explain(args) => args.run(),
             Command::Plan(args) => args.run(),
             Command::Backups(args) => args.run(),
             Command::Restore(args) => args.run(),

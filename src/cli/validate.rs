@@ -1,12 +1,21 @@
 //! `kopnams validate`: what is wrong with files, where, and what to write instead.
 
+pub mod github;
+pub mod markdown;
+pub mod words;
+
+use super::language::Spoken;
 use super::screen::{self, Screen, Tone, counted, wrapped};
 use crate::request::check::Definitions;
-use crate::request::read::{self, Finding, Tree};
+use crate::request::explain::Language;
+use crate::request::read::{self, Finding, Tree, layout};
 use crate::review::{Review, review};
 use anyhow::{Context, Result};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use jiff::Timestamp;
+use layout::Layout;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -16,19 +25,29 @@ use std::path::PathBuf;
 /// Reads files and folders (*.yaml, *.yml, *.json) and says what the API server or the operator would
 /// refuse. Requests are decided against the platform's objects, so name these too. An object in a
 /// later PATH takes the place of one with the same name in an earlier PATH.
+///
+/// In a repository of requests, `municipalities/<slug>/<app>.yaml` holds the request of that municipality
+/// and of that name, and nothing else lies there. This is checked wherever a PATH is, directly holds or
+/// lies in a folder municipalities in which folders or requests lie; the platform's own folder of
+/// Municipality objects is none.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kopnams validate examples/platform examples/requests
   kopnams validate examples/platform my-request.yaml
+  kopnams validate examples/platform examples/requests --output markdown --lang lv
   kopnams validate examples/platform my-request.yaml --output json | jq '.findings[].message'
+
+`kopnams explain` tells more of every code.
 
 Exit codes: 0 nothing to mend, 1 findings, 2 wrong usage or a file could not be read.")]
 pub struct Validate {
     #[command(flatten)]
     sources: Sources,
     /// How to print.
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    output: Format,
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    #[command(flatten)]
+    spoken: Spoken,
 }
 
 /// What is read.
@@ -40,6 +59,36 @@ pub struct Sources {
     /// What a cluster holds: the output of `kubectl get municipalityapps,municipalities -A -o yaml`.
     #[arg(long, value_name = "FILE")]
     live: Option<PathBuf>,
+    /// Whether files below a folder municipalities must lie as `municipalities/<slug>/<app>.yaml`.
+    #[arg(long, value_enum, default_value_t)]
+    layout: Layout,
+}
+
+/// How `kopnams validate` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people.
+    Text,
+    /// For programs; docs/schemas/validate.schema.json describes it.
+    Json,
+    /// For a comment on a pull request: at most 60,000 characters.
+    Markdown,
+    /// Annotations of a GitHub workflow: at most 10, as GitHub shows.
+    Github,
+}
+
+impl ValueEnum for Layout {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Auto, Self::On, Self::Off]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Auto => PossibleValue::new("auto").help("Where there is such a folder with folders or requests in it"),
+            Self::On => PossibleValue::new("on").help("So too, and it is an error if there is none"),
+            Self::Off => PossibleValue::new("off").help("Nowhere"),
+        })
+    }
 }
 
 /// How results are printed.
@@ -55,7 +104,9 @@ impl Sources {
     /// Reads everything and reviews it.
     pub fn review(&self) -> Result<(Tree, Review)> {
         let definitions = Definitions::compile()?;
-        let tree = read::read(&self.paths)?;
+        let mut tree = read::read(&self.paths)?;
+        let misplaced = layout::check(&self.paths, self.layout, &tree)?;
+        tree.findings.extend(misplaced);
         let live = self.live.as_ref().map(|file| read::read_live(file)).transpose()?;
         let review = review(&tree, live.as_ref(), &definitions, Timestamp::now());
         Ok((tree, review))
@@ -66,10 +117,12 @@ impl Validate {
     /// Runs the command.
     pub fn run(self) -> Result<u8> {
         let (_, review) = self.sources.review()?;
-        let screen = Screen::stdout();
+        let language = self.spoken.language();
         let text = match self.output {
-            Format::Text => text(&review, screen),
-            Format::Json => json(&review)?,
+            Output::Text => text(&review, language, Screen::stdout()),
+            Output::Json => json(&review)?,
+            Output::Markdown => markdown::markdown(&review, language),
+            Output::Github => github::github(&review, language),
         };
         screen::print(&text).context("cannot write the output")?;
         Ok(exit_code(&review))
@@ -98,32 +151,38 @@ among the files. Name the platform's folder too, for example: kopnams validate e
 
 /// The findings, one line each unless a terminal is narrower, and a summary.
 #[must_use]
-pub fn text(review: &Review, screen: Screen) -> String {
+pub fn text(review: &Review, language: Language, screen: Screen) -> String {
     let mut out = String::new();
     let mut file: Option<&str> = None;
-    for finding in review.findings.iter().filter(|f| !f.code.is_note()) {
+    for finding in to_mend(review) {
         if file.is_some_and(|file| file != &*finding.file) {
             out.push('\n');
         }
         file = Some(&finding.file);
-        out.push_str(&line(&finding.into(), screen));
+        let message = words::message(finding, language);
+        out.push_str(&line(&JsonFinding { message: &message, ..finding.into() }, screen));
     }
     if file.is_some() {
         out.push('\n');
     }
-    notes(review, &mut out);
-    if is_without_platform(review) {
-        let _ = writeln!(out, "{}", wrapped(WITHOUT_PLATFORM, screen.columns(), 0, 0));
+    if let Some(note) = words::passed_over(review, language) {
+        let _ = writeln!(out, "{note}");
     }
-    let summary = match review.to_mend() {
-        (0, _) if is_without_platform(review) => screen.paint(Tone::Change, &format!("{}: not decided", inventory(review))),
-        (0, _) => screen.paint(Tone::Good, &format!("{}: nothing to mend", inventory(review))),
-        (mend, files) => {
-            screen.paint(Tone::Bad, &format!("{} in {}", counted(mend, "finding", "findings"), counted(files, "file", "files")))
-        }
+    if is_without_platform(review) {
+        let _ = writeln!(out, "{}", wrapped(words::without_platform(language), screen.columns(), 0, 0));
+    }
+    let tone = match review.to_mend() {
+        (0, _) if is_without_platform(review) => Tone::Change,
+        (0, _) => Tone::Good,
+        _ => Tone::Bad,
     };
-    let _ = writeln!(out, "{summary}");
+    let _ = writeln!(out, "{}", screen.paint(tone, &words::summary(review, language)));
     out
+}
+
+/// The findings without those that only say something.
+fn to_mend(review: &Review) -> impl Iterator<Item = &Finding> {
+    review.findings.iter().filter(|finding| !finding.code.is_note())
 }
 
 /// `file:line:column: Reason: message`, with the object under it.
@@ -143,14 +202,6 @@ pub fn line(finding: &JsonFinding<'_>, screen: Screen) -> String {
     format!("{body}\n")
 }
 
-fn notes(review: &Review, out: &mut String) {
-    let notes: Vec<_> = review.findings.iter().filter(|f| f.code.is_note()).collect();
-    if let Some(first) = notes.first() {
-        let count = counted(notes.len(), "document is", "documents are");
-        let _ = writeln!(out, "note: {count} passed over, the first in {}:{}: {}", first.file, first.line, first.message);
-    }
-}
-
 /// `18 requests, 43 municipalities, 10 systems, 4 data classes`.
 #[must_use]
 pub fn inventory(review: &Review) -> String {
@@ -160,7 +211,7 @@ pub fn inventory(review: &Review) -> String {
 }
 
 /// The JSON form of `kopnams validate`. Fields are only ever added.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Report<'a> {
     /// What must be mended, in the order of the files.
@@ -174,7 +225,7 @@ struct Report<'a> {
 }
 
 /// A finding in JSON.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JsonFinding<'a> {
     /// The file as it was named.
@@ -183,7 +234,7 @@ pub struct JsonFinding<'a> {
     pub line: u32,
     /// The column in characters, from 1.
     pub column: u32,
-    /// The stable reason, such as `HostnameTaken`; also `YamlInvalid` and, for notes, `Ignored`.
+    /// The stable reason, such as `HostnameTaken`; also `YamlInvalid`, `LayoutInvalid` and, for notes, `Ignored`.
     pub reason: &'static str,
     /// `Kind/name` or `Kind/namespace/name`; empty when the whole file is meant.
     pub object: &'a str,
@@ -217,4 +268,12 @@ pub fn json(review: &Review) -> Result<String> {
         decided: !review.undecided,
     };
     Ok(format!("{}\n", serde_json::to_string_pretty(&report)?))
+}
+
+/// The JSON schema of what [`json`] writes, as it is published in `docs/schemas/validate.schema.json`.
+#[must_use]
+pub fn schema() -> schemars::Schema {
+    let mut schema = schemars::schema_for!(Report<'_>);
+    schema.insert("title".into(), "kopnams validate --output json".into());
+    schema
 }

@@ -7,6 +7,7 @@ pub mod app;
 pub mod backup;
 pub mod check;
 pub mod class;
+pub mod explain;
 pub mod municipality;
 pub mod names;
 pub mod platform;

@@ -19,6 +19,11 @@ pub enum ReadError {
     /// A folder holds nothing that could be read.
     #[error("no YAML files in {0}; files end in .yaml, .yml or .json")]
     Empty(String),
+    /// The layout of a requests repository was to be checked, and there is none.
+    #[error(
+        "no PATH holds a folder municipalities with requests, so there is no layout to check; name the repository's folder, or leave out --layout on"
+    )]
+    NoLayout,
 }
 
 /// A file that is to be read.

@@ -11,17 +11,43 @@ pub enum Code {
     Refused(Reason),
     /// The file is not YAML, or is too large or too deep to be read.
     YamlInvalid,
+    /// The file lies where it may not, or holds what may not lie there.
+    LayoutInvalid,
     /// A document that is none of ours; said and passed over.
     Ignored,
 }
 
 impl Code {
+    /// Every code, in the order of the documentation.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let files = [Self::YamlInvalid, Self::LayoutInvalid];
+        files.into_iter().chain(Reason::ALL.iter().copied().map(Self::Refused)).chain([Self::Ignored])
+    }
+
+    /// The code with this name, however its letters are written.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::all().find(|code| code.as_str().eq_ignore_ascii_case(name))
+    }
+
+    /// What the code means, in one line.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Refused(reason) => reason.meaning(),
+            Self::YamlInvalid => "The file is not YAML, or is too large or too deep to be read.",
+            Self::LayoutInvalid => "A file below municipalities/ lies in the wrong place, or is not exactly one request of its own.",
+            Self::Ignored => "The document is none of the platform's; it is passed over and nothing needs mending.",
+        }
+    }
+
     /// The code as it is written in output.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Refused(reason) => reason.as_str(),
             Self::YamlInvalid => "YamlInvalid",
+            Self::LayoutInvalid => "LayoutInvalid",
             Self::Ignored => "Ignored",
         }
     }

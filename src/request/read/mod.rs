@@ -5,6 +5,7 @@
 
 pub mod files;
 pub mod finding;
+pub mod layout;
 pub mod place;
 pub mod scalar;
 pub mod spread;
@@ -50,6 +51,8 @@ pub struct Document {
     pub place: Place,
     /// What was read, but hardly meant so.
     pub findings: Vec<Finding>,
+    /// It is an item of a list.
+    pub listed: bool,
 }
 
 /// Reads files and folders that people wrote.
@@ -126,7 +129,7 @@ fn parse_within(file: &str, layer: usize, bytes: &[u8], limit: usize) -> (Vec<Do
 
 /// One document, or every item of a list such as `kubectl get -o yaml` writes.
 fn documents(file: &Arc<str>, layer: usize, parsed: yaml::Parsed) -> Vec<Document> {
-    let document = |value, place| Document { file: Arc::clone(file), layer, value, place, findings: Vec::new() };
+    let document = |value, place| Document { file: Arc::clone(file), layer, value, place, findings: Vec::new(), listed: false };
     let is_list = parsed.value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
     let mut value = parsed.value;
     let items = if is_list { value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take) } else { None };
@@ -148,7 +151,8 @@ fn documents(file: &Arc<str>, layer: usize, parsed: yaml::Parsed) -> Vec<Documen
         _ => Vec::new(),
     }
     .into_iter();
-    let mut listed: Vec<Document> = items.into_iter().map(|item| document(item, places.next().unwrap_or_default())).collect();
+    let mut listed: Vec<Document> =
+        items.into_iter().map(|item| Document { listed: true, ..document(item, places.next().unwrap_or_default()) }).collect();
     for mut remark in parsed.remarks {
         let inside = remark.path.strip_prefix("/items/").map(|rest| rest.split_once('/').unwrap_or((rest, "")));
         let Some((index, rest)) = inside.and_then(|(index, rest)| Some((index.parse::<usize>().ok()?, rest.to_string()))) else {

@@ -1,0 +1,293 @@
+//! The layout of a requests repository: `municipalities/<slug>/<app>.yaml` holds one request, the one of that
+//! municipality and of that name, and nothing else lies there.
+//!
+//! Who may change what follows from the folder, so the folder has to say whose a file is. What the reading passes over,
+//! such as hidden files and other extensions, is looked at too: another program might read it.
+
+use super::files::ReadError;
+use super::{Code, Document, End, Finding, Tree, parse};
+use crate::request::GROUP;
+use crate::request::names::{APP_NAME_MAX, SLUG_MAX, is_slug};
+use std::collections::{HashMap, HashSet};
+use std::ffi::{OsStr, OsString};
+use std::fs::FileType;
+use std::path::{Component, Path, PathBuf};
+
+/// The folder that has a layout.
+pub const FOLDER: &str = "municipalities";
+
+/// Whether the layout is checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// Where a path is, holds or lies in a folder `municipalities` in which folders or requests lie.
+    #[default]
+    Auto,
+    /// So too, and it is an error if there is no such folder.
+    On,
+    /// Nowhere.
+    Off,
+}
+
+/// Checks the layout below the named paths; what was read there is taken from the tree.
+///
+/// Fails when a folder cannot be read, and with [`Layout::On`] when there is none to check.
+pub fn check(paths: &[PathBuf], layout: Layout, tree: &Tree) -> Result<Vec<Finding>, ReadError> {
+    if layout == Layout::Off {
+        return Ok(Vec::new());
+    }
+    let broken = tree.findings.iter().map(|finding| &*finding.file).collect();
+    let mut check = Check { documents: HashMap::new(), broken, found: Vec::new(), seen: false };
+    for document in &tree.documents {
+        check.documents.entry(&document.file).or_default().push(document);
+    }
+    for path in paths {
+        check.path(path)?;
+    }
+    if layout == Layout::On && !check.seen {
+        return Err(ReadError::NoLayout);
+    }
+    Ok(check.found)
+}
+
+struct Check<'a> {
+    documents: HashMap<&'a str, Vec<&'a Document>>,
+    /// Files of which it is said already that they cannot be read.
+    broken: HashSet<&'a str>,
+    found: Vec<Finding>,
+    seen: bool,
+}
+
+impl Check<'_> {
+    /// A path as it was named: it holds the folder, is it, or lies in it.
+    fn path(&mut self, path: &Path) -> Result<(), ReadError> {
+        let mut names: Vec<&OsStr> = Vec::new();
+        for part in path.components() {
+            match part {
+                Component::Normal(name) => names.push(name),
+                Component::ParentDir => drop(names.pop()),
+                _ => {}
+            }
+        }
+        let inside = names.iter().rposition(|name| *name == FOLDER).map(|at| &names[at + 1..]);
+        let kind = std::fs::symlink_metadata(path).map_err(|source| failed(path, source))?.file_type();
+        match inside {
+            // A clone may itself lie in a folder that is named so.
+            _ if path.join(FOLDER).is_dir() => self.root(path),
+            Some([]) if path.is_dir() => self.folder(path, kind),
+            Some([slug]) if path.is_dir() => self.municipality(path, slug, kind),
+            Some([_]) if self.holds_requests(path) => {
+                self.stray(path);
+                Ok(())
+            }
+            Some([slug, _]) => self.in_municipality(path, slug, kind),
+            None if path.is_dir() => self.root(path),
+            _ => Ok(()),
+        }
+    }
+
+    /// A folder that may hold `municipalities`.
+    fn root(&mut self, path: &Path) -> Result<(), ReadError> {
+        for Entry { name, path, kind } in entries(path)? {
+            if name == FOLDER && path.is_dir() {
+                self.folder(&path, kind)?;
+            } else if name.eq_ignore_ascii_case(FOLDER) && path.is_dir() {
+                self.whole(&path, format!("the folder is named {}; write {FOLDER} in lower case", shown(&name)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The folder `municipalities` itself.
+    fn folder(&mut self, path: &Path, kind: FileType) -> Result<(), ReadError> {
+        let entries = entries(path)?;
+        // A platform's folder has the Municipality objects in one that is named so.
+        if !entries.iter().any(|entry| entry.path.is_dir() || self.holds_requests(&entry.path)) {
+            return Ok(());
+        }
+        self.seen = true;
+        if kind.is_symlink() {
+            self.whole(path, format!("{FOLDER} is a symbolic link; make it a folder of the repository itself"));
+        }
+        for Entry { name, path, kind } in entries {
+            if path.is_dir() {
+                self.municipality(&path, &name, kind)?;
+            } else {
+                self.stray(&path);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a file was read and holds a request.
+    fn holds_requests(&self, file: &Path) -> bool {
+        let documents = self.documents.get(&*file.display().to_string());
+        documents.is_some_and(|documents| documents.iter().any(|document| document.kind() == "MunicipalityApp"))
+    }
+
+    /// A file that lies beside the municipalities' folders.
+    fn stray(&mut self, file: &Path) {
+        self.seen = true;
+        let message =
+            format!("only a folder for each municipality lies in {FOLDER}; put a request into {FOLDER}/<slug>/, anything else elsewhere");
+        self.whole(file, message);
+    }
+
+    /// The folder of one municipality.
+    fn municipality(&mut self, path: &Path, slug: &OsStr, kind: FileType) -> Result<(), ReadError> {
+        self.seen = true;
+        if kind.is_symlink() {
+            self.whole(path, "this is a symbolic link; make it a folder and put the requests themselves into it".into());
+            return Ok(());
+        }
+        if !slug.to_str().is_some_and(|slug| is_slug(slug, SLUG_MAX)) {
+            let message = format!(
+                "{} is not a municipality's slug; write lower-case letters without diacritics, digits and single hyphens, for example {FOLDER}/kuldigas-novads",
+                shown(slug)
+            );
+            self.whole(path, message);
+            return Ok(());
+        }
+        for Entry { path, kind, .. } in entries(path)? {
+            self.in_municipality(&path, slug, kind)?;
+        }
+        Ok(())
+    }
+
+    /// What lies in the folder of a municipality.
+    fn in_municipality(&mut self, path: &Path, slug: &OsStr, kind: FileType) -> Result<(), ReadError> {
+        self.seen = true;
+        let slug = slug.to_string_lossy();
+        if kind.is_symlink() {
+            self.whole(path, "this is a symbolic link; put the request itself here".into());
+        } else if kind.is_dir() {
+            self.whole(
+                path,
+                format!("no folder lies in {FOLDER}/{slug}; put each request directly into it, as {FOLDER}/{slug}/<app>.yaml"),
+            );
+        } else if !kind.is_file() {
+            self.whole(path, "this is not an ordinary file; remove it".into());
+        } else if let Some(app) = self.app_named(path) {
+            self.file(path, &slug, &app)?;
+        }
+        Ok(())
+    }
+
+    /// The app after which a file is named.
+    fn app_named(&mut self, path: &Path) -> Option<String> {
+        let name = path.file_name().unwrap_or_default();
+        let text = name.to_str().unwrap_or_default();
+        let (stem, extension) = text.rsplit_once('.').unwrap_or((text, ""));
+        if extension == "yaml" && is_slug(stem, APP_NAME_MAX) {
+            return Some(stem.to_string());
+        }
+        let lower = stem.to_lowercase();
+        let requested = ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+        let message = match (requested, is_slug(&lower, APP_NAME_MAX)) {
+            (true, true) => format!("the file is named {}; name it {lower}.yaml, with the request in YAML", shown(name)),
+            (true, false) => format!("the file is named {}; name it as metadata.name says, for example majaslapa.yaml", shown(name)),
+            (false, _) => format!("{} is not a request; only <app>.yaml files lie here, so put it elsewhere or remove it", shown(name)),
+        };
+        self.whole(path, message);
+        None
+    }
+
+    /// A file that is named after an app.
+    fn file(&mut self, path: &Path, slug: &str, app: &str) -> Result<(), ReadError> {
+        let name = path.display().to_string();
+        if let Some(documents) = self.documents.get(&*name) {
+            let found = contents(documents, slug, app);
+            self.found.extend(found);
+            return Ok(());
+        }
+        if self.broken.contains(&*name) {
+            return Ok(());
+        }
+        // It was read under another name, by a link, or it is empty.
+        let bytes = std::fs::read(path).map_err(|source| failed(path, source))?;
+        let (documents, broken) = parse(&name, 0, &bytes);
+        let found = contents(&documents.iter().collect::<Vec<_>>(), slug, app);
+        self.found.extend(found);
+        if documents.is_empty() && broken.is_empty() {
+            self.whole(path, "the file is empty; write one request into it, or remove it".into());
+        }
+        Ok(())
+    }
+
+    /// A finding about a file or folder as a whole.
+    fn whole(&mut self, path: &Path, message: String) {
+        let file = path.display().to_string().into();
+        let (object, inside) = (String::new(), String::new());
+        self.found.push(Finding { file, line: 1, column: 1, code: Code::LayoutInvalid, object, path: inside, message });
+    }
+}
+
+/// What is wrong with the documents of a file that lies in its place.
+fn contents(documents: &[&Document], slug: &str, app: &str) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let Some((first, others)) = documents.split_first() else {
+        return found;
+    };
+    let mut reject = |document: &Document, path: &str, message: String| found.push(document.finding(Code::LayoutInvalid, path, message));
+    if first.listed {
+        reject(first, "", "the request stands in a list; write it as a document of its own, beginning with apiVersion".into());
+    }
+    // Whatever else is in a file of several, only that has to be said.
+    if let Some(second) = others.first() {
+        let line = second.place.find("", End::Key).line;
+        let message = format!("a file holds one request, and a second document begins in line {line}; put it into a file of its own");
+        reject(second, "", message);
+        return found;
+    }
+    if first.kind() != "MunicipalityApp" || first.api_version().split('/').next() != Some(GROUP) {
+        let kind = if first.kind().is_empty() { "something without a kind" } else { first.kind() };
+        let message = format!("{FOLDER}/{slug} holds requests only, MunicipalityApp of {GROUP}, and this is {kind}; put it elsewhere");
+        reject(first, "/kind", message);
+        return found;
+    }
+    // Where they are missing, that is said already.
+    let namespace = first.namespace();
+    if !namespace.is_empty() && namespace != slug {
+        let message = format!(
+            "the file lies in {FOLDER}/{slug} and the request is of {namespace}; write namespace: {slug}, or ask in {FOLDER}/{namespace}"
+        );
+        reject(first, "/metadata/namespace", message);
+    }
+    let name = first.name();
+    if !name.is_empty() && name != app {
+        let message = format!("the file is named {app}.yaml and the request {name}; rename the file to {name}.yaml, or write name: {app}");
+        reject(first, "/metadata/name", message);
+    }
+    found
+}
+
+/// Something that lies in a folder.
+struct Entry {
+    name: OsString,
+    path: PathBuf,
+    /// Of itself, not of what a link leads to.
+    kind: FileType,
+}
+
+/// What lies in a folder, also what is hidden, in one order.
+fn entries(folder: &Path) -> Result<Vec<Entry>, ReadError> {
+    let mut entries = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(|source| failed(folder, source))? {
+        let entry = entry.map_err(|source| failed(folder, source))?;
+        let (name, kind) = (entry.file_name(), entry.file_type().map_err(|source| failed(folder, source))?);
+        entries.push(Entry { path: folder.join(&name), name, kind });
+    }
+    entries.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(entries)
+}
+
+fn failed(path: &Path, source: std::io::Error) -> ReadError {
+    ReadError::Io { path: path.display().to_string(), source }
+}
+
+/// A name as it can be printed: control characters would do something to a terminal.
+fn shown(name: &OsStr) -> String {
+    format!("`{}`", name.to_string_lossy().escape_debug())
+}
+
+#[cfg(test)]
+mod tests;
