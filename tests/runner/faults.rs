@@ -269,7 +269,9 @@ fn a_target_that_is_away_and_one_that_refuses_are_told_apart_and_soon() {
     proxy.set(Fault::Latency(Duration::from_millis(20)));
     there.set("r2");
     proxy.set(Fault::Pass);
-    assert_eq!(there.sets(), ["r1", "r2"], "it goes on by itself");
+    let sets = there.sets();
+    let all = || String::from_utf8(there.restic(&["snapshots", "--json", "--no-lock"]).stdout).unwrap();
+    assert_eq!(sets, ["r1", "r2"], "it goes on by itself: {}", all());
 
     there.secret("secret-key", "not the key");
     let (requests, _) = counted(&|| drop(there.fails("r3", there.part(), Class::Refused)));

@@ -61,8 +61,9 @@ pub const fn explain(code: Code, language: Language) -> Explanation {
 #[must_use]
 pub fn nearest(written: &str) -> Option<Code> {
     let folded = written.to_lowercase();
-    let distance = |code: &Code| strsim::osa_distance(&folded, &code.as_str().to_lowercase());
-    Code::all().min_by_key(distance)
+    // Who breaks off or leaves a letter out has the beginning right.
+    let like = |code: &Code| strsim::jaro_winkler(&folded, &code.as_str().to_lowercase());
+    Code::all().max_by(|one, other| like(one).total_cmp(&like(other)))
 }
 
 #[cfg(test)]

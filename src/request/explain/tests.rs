@@ -87,6 +87,9 @@ fn codes_are_found_by_name_and_by_what_is_near() {
         assert_eq!(Code::parse(&code.as_str().to_lowercase()), Some(code));
     }
     assert_eq!(Code::parse("HostnameTakn"), None);
+    assert_eq!(nearest("Allotment-Exc").map(Code::as_str), Some("AllotmentExceeded"));
+    assert_eq!(nearest("Hostname").map(Code::as_str), Some("HostnameTaken"));
+    assert!(nearest("Alotment").is_some_and(|code| code.as_str().starts_with("Allotment")));
     assert_eq!(nearest("HostnameTakn").map(Code::as_str), Some("HostnameTaken"));
     assert_eq!(nearest("yamlinvalid!").map(Code::as_str), Some("YamlInvalid"));
 }
