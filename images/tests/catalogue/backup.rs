@@ -181,7 +181,7 @@ fn questions(pod: &Pod, image: &Image) {
     failed(pod, &asked("127.0.0.1", "SELECT title FROM cases"), "the answer is not true");
     failed(pod, &asked("127.0.0.1", "SELECT true FROM lost_cases"), "it has no such table or column");
     failed(pod, &asked("127.0.0.1", "DELETE FROM cases RETURNING true"), "the question would change something");
-    failed(pod, &asked("127.0.0.2", "SELECT true"), "it does not answer at 127.0.0.2");
+    failed(pod, &asked("203.0.113.1", "SELECT true"), "it does not answer at 203.0.113.1");
     failed(pod, &asked("127.0.0.1 user=postgres", "SELECT true"), "the host is the name of a Service");
 }
 
