@@ -201,7 +201,7 @@ fn a_copy_that_is_killed_leaves_a_whole_repository_and_goes_on() {
 
 #[test]
 fn what_is_damaged_at_the_first_is_named_and_does_not_reach_the_second() {
-    let Some(both) = Both::new("spoilt") else { return };
+    let Some(both) = Both::new("rotten") else { return };
     let mut known = both.set("r1", 100_000);
     both.copies(&known, false);
     let before = both.there();
@@ -292,7 +292,7 @@ fn what_was_forgotten_and_pruned_goes_at_the_second_when_that_is_asked_for() {
 
 #[test]
 fn who_does_not_answer_is_told_apart() {
-    let Some(both) = Both::new("away") else { return };
+    let Some(both) = Both::new("silent") else { return };
     let known = both.set("r1", 1000);
     let proxy = FaultProxy::start(both.second.world.s3.listens()).unwrap();
     let to = Repository { endpoint: proxy.endpoint(), ..both.second.repository.clone() };

@@ -3,13 +3,14 @@
 use kopnams::backup::set::{Manifest, Part, PartRecord};
 use kopnams::backup::work::{Class, Issue, Report, Repository, Task, Work};
 use kopnams_lab::{BackupTools, S3};
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
 
 /// Seconds that a lock is waited for.
 const LOCK_PATIENCE: u64 = 6;
@@ -24,6 +25,8 @@ pub struct World {
     pub folder: PathBuf,
     pub restic: PathBuf,
     kopnams: PathBuf,
+    /// Tenants that there are: two tests with one would each find what the other did.
+    taken: Mutex<BTreeSet<String>>,
 }
 
 /// The server that tests share; none where it cannot be built, which has been said.
@@ -46,7 +49,7 @@ impl World {
         };
         let restic = place(&tools.restic(), "restic");
         let kopnams = place(Path::new(env!("CARGO_BIN_EXE_kopnams")), "kopnams");
-        Some(Self { s3, tools, folder, restic, kopnams })
+        Some(Self { s3, tools, folder, restic, kopnams, taken: Mutex::default() })
     }
 
     /// A tenant with a bucket of its own, and nothing in it.
@@ -72,6 +75,7 @@ impl World {
 
     /// A tenant with a repository, which it writes with its own credentials.
     pub fn tenant(&self, name: &str) -> Tenant<'_> {
+        assert!(self.taken.lock().unwrap().insert(name.to_owned()), "another test has a tenant {name}");
         let tenant = self.bare(name);
         tenant.does("prepare", Task::Prepare { issue: Some(Issue::default_one()), escrow: None, made: false });
         tenant.as_writer();
