@@ -95,7 +95,12 @@ impl Place {
             return Err(Failure::new(Class::Damaged, message));
         }
         let many = verdict.gone.len();
-        let locked = timed(report, "destroy versions", || Ok(self.destroy(&verdict.gone)? + self.destroy(&verdict.markers)?))?;
+        let destroy = || {
+            let locked = self.destroy(&verdict.gone)?;
+            // Without its mark a content that stayed would be there again.
+            if locked == 0 { self.destroy(&verdict.markers) } else { Ok(locked) }
+        };
+        let locked = timed(report, "destroy versions", destroy)?;
         Ok(match (many, locked) {
             (0, _) => String::new(),
             (many, 0) => format!(" {many} versions of what was deleted more than {days} days ago are destroyed."),
@@ -111,7 +116,9 @@ impl Place {
         loop {
             let mut query = vec![("versions", ""), ("prefix", self.prefix.as_str())];
             if let Some((key, id)) = &next {
-                query.extend([("key-marker", key.as_str()), ("version-id-marker", id.as_str())]);
+                // An empty one is refused.
+                let markers = [("key-marker", key.as_str()), ("version-id-marker", id.as_str())];
+                query.extend(markers.into_iter().filter(|(_, marker)| !marker.is_empty()));
             }
             let answer = self.s3.ask(&Ask { method: "GET", path: &path, query: &query, ..Ask::default() })?;
             if answer.status == 501 || answer.code() == "VersioningNotConfigured" {
@@ -122,7 +129,7 @@ impl Place {
             found.extend(page.0);
             match page.1 {
                 // A server that goes round in circles is not followed.
-                Some(after) if next.as_ref() != Some(&after) => next = Some(after),
+                Some(after) if !after.0.is_empty() && next.as_ref() != Some(&after) => next = Some(after),
                 Some(_) => return Err(Failure::new(Class::Other, "The target's list of versions has no end.")),
                 None => return Ok(Some(found)),
             }

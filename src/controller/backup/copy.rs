@@ -71,6 +71,10 @@ fn status_of(world: &World, ground: &Ground) -> BackupVaultStatus {
 
 /// Whether what was pruned goes at the second place, too, with a copy that began then.
 fn prunes(status: &BackupVaultStatus, began: Timestamp) -> bool {
+    // Nobody reads a vault any more whose app is gone, and what is not whole must not thin out the other.
+    if !super::drill::is_sound(status) || status.retain_until.is_some() {
+        return false;
+    }
     let tidied = status.copied.as_ref().and_then(|copied| due::time(copied.tidied.as_ref()));
     let sunday = began.to_zoned(due::zone()).weekday() == super::drill::PRUNED_ON;
     sunday || tidied.is_none_or(|tidied| began.duration_since(tidied) > TIDIED_EVERY)
@@ -85,7 +89,7 @@ fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Tas
         to: there.repository(),
         issue: there.issue(),
         known: known.collect(),
-        prune: prunes(&status, began),
+        prune: prunes(&status, began) && !vault_of(world, ground).is_some_and(|vault| vault.spec.legal_hold),
         shrunk: word.is_some_and(|said| began.duration_since(said) < super::drill::WORD),
         deleted_days: Some(super::drill::deleted_days(there)),
     }
@@ -279,6 +283,12 @@ mod tests {
             ..BackupVaultStatus::default()
         };
         // The 29th of November 2026 is a Sunday, in Latvia from 22:00 UTC of the day before.
+        let broken = Failures { count: 1, ..Failures::default() };
+        let sunday = at("2026-11-29T10:00:00Z");
+        assert!(prunes(&BackupVaultStatus::default(), sunday));
+        assert!(!prunes(&BackupVaultStatus { read_failures: broken.clone(), ..BackupVaultStatus::default() }, sunday));
+        assert!(!prunes(&BackupVaultStatus { drill_failures: broken, ..BackupVaultStatus::default() }, sunday));
+        assert!(!prunes(&BackupVaultStatus { retain_until: Some("2027-01-01".into()), ..BackupVaultStatus::default() }, sunday));
         assert!(prunes(&tidied("2026-11-28T10:00:00Z"), at("2026-11-28T22:00:00Z")));
         assert!(!prunes(&tidied("2026-11-22T10:00:00Z"), at("2026-11-28T21:59:00Z")));
         assert!(!prunes(&tidied("2026-11-29T10:00:00Z"), at("2026-11-30T10:00:00Z")));

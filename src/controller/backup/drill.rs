@@ -20,7 +20,7 @@ use crate::controller::queue::Next;
 use crate::controller::world::World;
 use crate::controller::world::backups::Record;
 use crate::policy::AppKey;
-use crate::request::backup::{Level, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
+use crate::request::backup::{BackupVaultStatus, Level, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
 use crate::request::names::ACKNOWLEDGE_RETENTION;
 use crate::request::written;
 use crate::request::{BackupVault, RestoreDrill};
@@ -179,10 +179,16 @@ async fn go_on(
             return ended(ctx, drill, status, ground, set, number, &Report::default()).await;
         }
         let known = { known(&ctx.world(), ground) };
+        let may_destroy = { may_destroy(&ctx.world(), ground) };
         Step {
             orders: vec![(
                 None,
-                order(Task::Forget { snapshots, prune: sunday, known: Some(known), deleted_days: Some(deleted_days(ground)) }),
+                order(Task::Forget {
+                    snapshots,
+                    prune: sunday && may_destroy,
+                    known: Some(known),
+                    deleted_days: may_destroy.then(|| deleted_days(ground)),
+                }),
             )],
             ..base
         }
@@ -209,6 +215,18 @@ async fn go_on(
         Progress::Going => Ok(Next::After(LOOK)),
         Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
     }
+}
+
+/// Whether what is only hidden may go for good: not from a vault that is held, nor while something in it could not be read or
+/// restored, for what was deleted may be the only good that there is.
+fn may_destroy(world: &World, ground: &Ground) -> bool {
+    let vault = world.backups.vaults.get(&ground.tenant_id);
+    vault.is_some_and(|vault| !vault.spec.legal_hold && vault.status.as_ref().is_none_or(is_sound))
+}
+
+/// Whether everything that was last tried in a vault could be read and restored.
+pub(super) fn is_sound(vault: &BackupVaultStatus) -> bool {
+    vault.read_failures.count == 0 && vault.drill_failures.count == 0
 }
 
 /// Days for which a bucket with versions keeps what was deleted at least: a mistake has to be found in them.

@@ -112,6 +112,11 @@ impl Backups {
         self.own.remove(name);
     }
 
+    /// Another process has led.
+    pub fn disown_all(&mut self) {
+        self.own.clear();
+    }
+
     /// Whether the newest state of a piece of work is known, not only what a watch has said so far.
     #[must_use]
     pub fn is_own(&self, name: &str) -> bool {

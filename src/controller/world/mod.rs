@@ -150,6 +150,8 @@ impl World {
         }
         self.register.ledger = Ledger::default();
         self.rollouts = rollouts::Rollouts::default();
+        // Somebody else may have written meanwhile.
+        self.backups.disown_all();
         let keys: Vec<AppKey> = self.apps.keys().cloned().collect();
         for key in keys {
             let sealed = self.sealed_grant(&key);
