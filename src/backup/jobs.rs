@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 mod check;
 
-pub use check::check;
+pub use check::{CHECK, check};
 
 /// Folder of a volume that is backed up, or of what is restored, in the runner.
 pub const DATA: &str = "/var/kopnams/data";
@@ -313,6 +313,17 @@ fn from_the_jobs_own(volume: &mut Value, job: &str, secrets: &[(String, Vec<Stri
     *volume = json!({"name": volume["name"], "secret": {"secretName": job, "items": items, "defaultMode": mode}});
 }
 
+/// Takes a volume and its mount over from an app's pod, under a name that nothing else in the Job's pod has; the volume once.
+fn carry(prefix: &str, mut mount: Value, mut volume: Value, mounts: &mut Vec<Value>, volumes: &mut Vec<Value>) {
+    let own = json!(format!("{prefix}-{}", mount["name"].as_str().unwrap_or_default()));
+    mount["name"] = own.clone();
+    mounts.push(mount);
+    if !volumes.iter().any(|known| known["name"] == own) {
+        volume["name"] = own;
+        volumes.push(volume);
+    }
+}
+
 /// A copy of a database's own container that dumps it, or loads a dump, and the volumes that it needs.
 ///
 /// It has the container's image, environment, secrets and user, and one argument.
@@ -336,26 +347,19 @@ pub fn database(wanted: &DatabaseJob<'_>) -> (Value, Vec<Value>) {
             }
             continue;
         };
-        let name = mount.get("name").and_then(Value::as_str).unwrap_or_default();
-        let mut mount = mount.clone();
         if claim_of(volume).is_some() {
-            if files.is_none() {
-                continue;
+            if files.is_some() {
+                let mut mount = mount.clone();
+                mount["name"] = files.into();
+                mounts.push(mount);
             }
-            mount["name"] = files.into();
-        } else {
-            let own = format!("db-{name}");
-            mount["name"] = own.clone().into();
-            if !extra.iter().any(|known| known["name"] == own) {
-                let mut volume = volume.clone();
-                volume["name"] = own.into();
-                if let Some(job) = wanted.secrets_of {
-                    from_the_jobs_own(&mut volume, job, wanted.secrets);
-                }
-                extra.push(volume);
-            }
+            continue;
         }
-        mounts.push(mount);
+        let mut volume = volume.clone();
+        if let Some(job) = wanted.secrets_of {
+            from_the_jobs_own(&mut volume, job, wanted.secrets);
+        }
+        carry("db", mount.clone(), volume, &mut mounts, &mut extra);
     }
     let mut env: Vec<Value> = container.get("env").and_then(Value::as_array).cloned().unwrap_or_default();
     if let Some(job) = wanted.secrets_of {

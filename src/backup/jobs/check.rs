@@ -3,28 +3,25 @@
 use super::User;
 use serde_json::{Value, json};
 
+/// Before the name of a check: its container.
+pub const CHECK: &str = "check-";
+
 /// A copy of a container that runs a command, and the volumes that it needs.
 ///
 /// It has the container's image, environment, passwords, settings and user, none of its claims, and as much memory.
 #[must_use]
 pub fn check(name: &str, pod: &Value, container: &Value, command: &[String]) -> (Value, Vec<Value>) {
     let array = |of: &Value, field: &str| of.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
-    let called = format!("check-{name}");
+    let called = format!("{CHECK}{name}");
     let (mut mounts, mut volumes): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
-    for mut mount in array(container, "volumeMounts") {
-        let Some(mut volume) = array(pod, "volumes").into_iter().find(|volume| volume["name"] == mount["name"]) else { continue };
+    for mount in array(container, "volumeMounts") {
+        let Some(volume) = array(pod, "volumes").into_iter().find(|volume| volume["name"] == mount["name"]) else { continue };
         // Nothing else may write there while the app runs, and a claim may be in use on another node.
         if volume.get("persistentVolumeClaim").is_some() || volume.get("ephemeral").is_some() {
             continue;
         }
         // Two checks may be of one container, and of two whose volumes have one name.
-        let own = format!("{called}-{}", mount["name"].as_str().unwrap_or_default());
-        mount["name"] = json!(own);
-        mounts.push(mount);
-        if !volumes.iter().any(|known| known["name"] == own) {
-            volume["name"] = json!(own);
-            volumes.push(volume);
-        }
+        super::carry(&called, mount, volume, &mut mounts, &mut volumes);
     }
     let user = User::of(pod, Some(container));
     let mut security = super::restricted();

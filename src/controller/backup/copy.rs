@@ -65,31 +65,29 @@ fn vault_of(world: &World, ground: &Ground) -> Option<Arc<BackupVault>> {
     world.backups.vaults.get(&ground.tenant_id).cloned()
 }
 
-fn status_of(world: &World, ground: &Ground) -> BackupVaultStatus {
-    vault_of(world, ground).and_then(|vault| vault.status.clone()).unwrap_or_default()
-}
-
 /// Whether what was pruned goes at the second place, too, with a copy that began then.
-fn prunes(status: &BackupVaultStatus, began: Timestamp) -> bool {
+fn prunes(vault: &BackupVault, began: Timestamp) -> bool {
+    let status = vault.status.as_ref();
     // Nobody reads a vault any more whose app is gone, and what is not whole must not thin out the other.
-    if !super::drill::is_sound(status) || status.retain_until.is_some() {
+    if !super::drill::may_destroy(vault) || status.is_some_and(|status| status.retain_until.is_some()) {
         return false;
     }
-    let tidied = status.copied.as_ref().and_then(|copied| due::time(copied.tidied.as_ref()));
+    let tidied = status.and_then(|status| due::time(status.copied.as_ref()?.tidied.as_ref()));
     let sunday = began.to_zoned(due::zone()).weekday() == super::drill::PRUNED_ON;
     sunday || tidied.is_none_or(|tidied| began.duration_since(tidied) > TIDIED_EVERY)
 }
 
 /// What the runner is told.
 fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Task {
-    let status = status_of(world, ground);
-    let word = vault_of(world, ground).and_then(|vault| super::said(&vault, ACKNOWLEDGE_RETENTION, began));
-    let known = status.sets.iter().flat_map(|set| set.snapshots.iter().chain([&set.manifest])).cloned();
+    let vault = vault_of(world, ground);
+    let word = vault.as_ref().and_then(|vault| super::said(vault, ACKNOWLEDGE_RETENTION, began));
+    let sets = vault.iter().filter_map(|vault| vault.status.as_ref()).flat_map(|status| &status.sets);
+    let known = sets.flat_map(|set| set.snapshots.iter().chain([&set.manifest])).cloned();
     Task::Copy {
         to: there.repository(),
         issue: there.issue(),
         known: known.collect(),
-        prune: prunes(&status, began) && !vault_of(world, ground).is_some_and(|vault| vault.spec.legal_hold),
+        prune: vault.as_ref().is_some_and(|vault| prunes(vault, began)),
         shrunk: word.is_some_and(|said| began.duration_since(said) < super::drill::WORD),
         deleted_days: Some(super::drill::deleted_days(there)),
     }
@@ -97,6 +95,9 @@ fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Tas
 
 /// Takes the copy of a vault one step further. `began` is when the step began, as it was written down.
 pub async fn advance(ctx: &Context, run: &str, number: usize, ground: &Ground, began: Option<&String>) -> Result<Progress, ApplyError> {
+    if let Some(known) = step::stands(ctx, VAULT_NAMESPACE, run, number) {
+        return Ok(known);
+    }
     let failed =
         |class, message: String| Ok(Progress::Ended(Box::new(Report { failure: Some(class), message, second: true, ..Report::default() })));
     let named = { second(&ctx.world(), ground) };
@@ -145,20 +146,13 @@ pub async fn told(ctx: &Context, run: &str, ground: &Ground, began: Option<&Stri
             target::count(ctx, &ground.tenant_id, class).await?;
         }
         return say_vault(ctx, &ground.tenant_id, |vault| {
-            let again = vault.copy_failures.run.as_deref() == Some(run);
-            vault.copy_failures = Failures {
-                count: vault.copy_failures.count + u32::from(!again),
-                class: Some(class),
-                message: report.message.clone(),
-                at: Some(written(now)),
-                run: Some(run.to_string()),
-                ..Failures::default()
-            };
+            vault.copy_failures = vault.copy_failures.and(run, class, &report.message, &written(now));
         })
         .await;
     }
+    let pruned = { vault_of(&ctx.world(), ground) }.is_some_and(|vault| prunes(&vault, began));
     say_vault(ctx, &ground.tenant_id, |vault| {
-        let tidied = if prunes(vault, began) { Some(written(began)) } else { vault.copied.take().and_then(|copied| copied.tidied) };
+        let tidied = if pruned { Some(written(began)) } else { vault.copied.take().and_then(|copied| copied.tidied) };
         vault.copy_failures = Failures::default();
         vault.copied = newest(&vault.sets, began).map(|set| Copied {
             at: written(now),
@@ -278,22 +272,31 @@ mod tests {
 
     #[test]
     fn what_was_pruned_goes_on_sundays_and_when_a_sunday_was_missed() {
-        let tidied = |time: &str| BackupVaultStatus {
-            copied: Some(Copied { tidied: Some(time.into()), ..Copied::default() }),
-            ..BackupVaultStatus::default()
+        let vault = |status: BackupVaultStatus| BackupVault {
+            status: Some(status),
+            ..BackupVault::new("t", serde_json::from_value(serde_json::json!({"municipality": "m", "app": "a", "target": "s3"})).unwrap())
+        };
+        let tidied = |time: &str| {
+            vault(BackupVaultStatus {
+                copied: Some(Copied { tidied: Some(time.into()), ..Copied::default() }),
+                ..BackupVaultStatus::default()
+            })
         };
         // The 29th of November 2026 is a Sunday, in Latvia from 22:00 UTC of the day before.
         let broken = Failures { count: 1, ..Failures::default() };
         let sunday = at("2026-11-29T10:00:00Z");
-        assert!(prunes(&BackupVaultStatus::default(), sunday));
-        assert!(!prunes(&BackupVaultStatus { read_failures: broken.clone(), ..BackupVaultStatus::default() }, sunday));
-        assert!(!prunes(&BackupVaultStatus { drill_failures: broken, ..BackupVaultStatus::default() }, sunday));
-        assert!(!prunes(&BackupVaultStatus { retain_until: Some("2027-01-01".into()), ..BackupVaultStatus::default() }, sunday));
+        assert!(prunes(&vault(BackupVaultStatus::default()), sunday));
+        assert!(!prunes(&vault(BackupVaultStatus { read_failures: broken.clone(), ..BackupVaultStatus::default() }), sunday));
+        assert!(!prunes(&vault(BackupVaultStatus { drill_failures: broken, ..BackupVaultStatus::default() }), sunday));
+        assert!(!prunes(&vault(BackupVaultStatus { retain_until: Some("2027-01-01".into()), ..BackupVaultStatus::default() }), sunday));
+        let mut held = vault(BackupVaultStatus::default());
+        held.spec.legal_hold = true;
+        assert!(!prunes(&held, sunday));
         assert!(prunes(&tidied("2026-11-28T10:00:00Z"), at("2026-11-28T22:00:00Z")));
         assert!(!prunes(&tidied("2026-11-22T10:00:00Z"), at("2026-11-28T21:59:00Z")));
         assert!(!prunes(&tidied("2026-11-29T10:00:00Z"), at("2026-11-30T10:00:00Z")));
         assert!(prunes(&tidied("2026-11-22T10:00:00Z"), at("2026-11-30T10:00:00Z")), "it did not answer on Sunday");
-        assert!(prunes(&BackupVaultStatus::default(), at("2026-11-30T10:00:00Z")), "nobody knows what lies there");
+        assert!(prunes(&vault(BackupVaultStatus::default()), at("2026-11-30T10:00:00Z")), "nobody knows what lies there");
     }
 
     #[test]

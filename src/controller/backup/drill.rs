@@ -179,7 +179,7 @@ async fn go_on(
             return ended(ctx, drill, status, ground, set, number, &Report::default()).await;
         }
         let known = { known(&ctx.world(), ground) };
-        let may_destroy = { may_destroy(&ctx.world(), ground) };
+        let may_destroy = { ctx.world().backups.vaults.get(&ground.tenant_id).is_some_and(|vault| may_destroy(vault)) };
         Step {
             orders: vec![(
                 None,
@@ -219,14 +219,9 @@ async fn go_on(
 
 /// Whether what is only hidden may go for good: not from a vault that is held, nor while something in it could not be read or
 /// restored, for what was deleted may be the only good that there is.
-fn may_destroy(world: &World, ground: &Ground) -> bool {
-    let vault = world.backups.vaults.get(&ground.tenant_id);
-    vault.is_some_and(|vault| !vault.spec.legal_hold && vault.status.as_ref().is_none_or(is_sound))
-}
-
-/// Whether everything that was last tried in a vault could be read and restored.
-pub(super) fn is_sound(vault: &BackupVaultStatus) -> bool {
-    vault.read_failures.count == 0 && vault.drill_failures.count == 0
+pub(super) fn may_destroy(vault: &BackupVault) -> bool {
+    let sound = |status: &BackupVaultStatus| status.read_failures.count == 0 && status.drill_failures.count == 0;
+    !vault.spec.legal_hold && vault.status.as_ref().is_none_or(sound)
 }
 
 /// Days for which a bucket with versions keeps what was deleted at least: a mistake has to be found in them.

@@ -304,19 +304,11 @@ fn prepare(ground: &Ground, made: bool) -> Task {
 
 /// The run is over and made no set; the vault says why.
 async fn fail(ctx: &Context, run: &Arc<BackupRun>, mut status: RunStatus, class: Class, message: &str) -> Result<Next, ReconcileError> {
-    let now = written(Timestamp::now());
+    let (name, now) = (run.metadata.name.clone().unwrap_or_default(), written(Timestamp::now()));
     let failure = RunFailure { class, message: message.to_string() };
     let coverage = status.coverage.clone();
     say_vault(ctx, &run.spec.tenant_id, |vault| {
-        let counted = vault.failures.run.as_deref() == run.metadata.name.as_deref();
-        vault.failures = Failures {
-            count: vault.failures.count + u32::from(!counted),
-            class: Some(class),
-            message: message.to_string(),
-            at: Some(now.clone()),
-            run: run.metadata.name.clone(),
-            ..Failures::default()
-        };
+        vault.failures = vault.failures.and(&name, class, message, &now);
         if !coverage.is_empty() {
             vault.coverage = coverage;
         }

@@ -143,8 +143,7 @@ pub async fn advance(
             let Some(asks) = ({ asks(&ctx.world(), ground, &stage, own.step(drill, number, &space, Hand::Writer), order) }) else {
                 return Ok(done());
             };
-            let progress = step::advance(ctx, asks, &ground.target.spec, &ground.tenant_id).await?;
-            ended(ctx, &space, drill, number, told(progress)).await
+            ended(ctx, &space, drill, number, step::advance(ctx, asks, &ground.target.spec, &ground.tenant_id).await?).await
         }
         part => {
             let part = part.trim_start_matches(FILL);
@@ -210,16 +209,6 @@ fn asks<'a>(world: &World, ground: &Ground, stage: &Stage, base: Step<'a>, order
     let host = ground.grant.as_ref().and_then(|grant| grant.hostname.clone());
     let task = Task::Ask { endpoint, host, checks: wanted.http.iter().cloned().chain(own).collect() };
     Some(Step { before, volumes, orders: vec![(None, order(task))], ..base })
-}
-
-/// The containers before this runner are checks, and not databases as they are elsewhere.
-fn told(progress: Progress) -> Progress {
-    let Progress::Ended(mut report) = progress else { return progress };
-    if report.failure == Some(Class::Database) {
-        report.failure = Some(Class::CheckFailed);
-        report.message = report.message.replacen("check-", "check ", 1);
-    }
-    Progress::Ended(report)
 }
 
 /// Where the app's route leads, within its namespace.

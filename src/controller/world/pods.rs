@@ -2,6 +2,7 @@
 
 use super::backups::{Backups, Piece, Record};
 use super::{Key, World};
+use crate::backup::jobs::CHECK;
 use crate::backup::work::{Class, Report};
 use crate::policy::AppKey;
 use crate::request::names::{RUN, app_namespace};
@@ -31,8 +32,8 @@ pub struct RunPod {
 pub enum Ended {
     /// The runner reported, as JSON.
     Reported(String),
-    /// A container before the runner failed; what it said.
-    Before(String),
+    /// A container before the runner failed: its name, and what it said.
+    Before(String, String),
     /// It ended without a word.
     Silent(String),
 }
@@ -45,7 +46,11 @@ impl Ended {
         match self {
             Self::Reported(text) => serde_json::from_str(text)
                 .unwrap_or_else(|error| failed(Class::Other, format!("the runner's report cannot be read: {error}"))),
-            Self::Before(said) => failed(Class::Database, said.clone()),
+            // Where the runner asks a started app, what comes before it is a check; elsewhere it dumps or loads a database.
+            Self::Before(container, said) => match container.strip_prefix(CHECK) {
+                Some(check) => failed(Class::CheckFailed, format!("check {check}: {said}")),
+                None => failed(Class::Database, format!("{container}: {said}")),
+            },
             Self::Silent(how) => failed(Class::Other, how.clone()),
         }
     }
@@ -218,7 +223,7 @@ fn run_pod(pod: &Pod, name: String, run: String) -> RunPod {
         (Some((_, end)), _) if said(&end).is_some_and(|text| text.starts_with('{')) => said(&end).map(Ended::Reported),
         (Some((container, end)), _) => {
             let what = said(&end).unwrap_or_else(|| format!("it ended with exit code {}", end.exit_code));
-            Some(Ended::Before(format!("{container}: {}", what.trim())))
+            Some(Ended::Before(container, what.trim().to_string()))
         }
         (None, Some((_, end))) => Some(match said(&end) {
             // The container runtime's own words.

@@ -197,6 +197,19 @@ pub struct Failures {
 }
 
 impl Failures {
+    /// These and another one; a run that was counted already is not counted twice.
+    #[must_use]
+    pub fn and(&self, run: &str, class: Class, message: &str, at: &str) -> Self {
+        Self {
+            count: self.count + u32::from(self.run.as_deref() != Some(run)),
+            class: Some(class),
+            message: message.to_string(),
+            at: Some(at.to_string()),
+            run: Some(run.to_string()),
+            ..Self::default()
+        }
+    }
+
     fn none(&self) -> bool {
         *self == Self::default()
     }

@@ -74,13 +74,10 @@ pub async fn settle(ctx: &Context, drill: &RestoreDrill, status: &RunStatus) -> 
             Some(failure) => {
                 let failures = if level < Level::Restore { &mut vault.read_failures } else { &mut vault.drill_failures };
                 *failures = Failures {
-                    count: failures.count + 1,
-                    class: Some(failure.class),
-                    message: failure.message.clone(),
                     at: status.ended.clone(),
-                    run: Some(name),
                     set: Some(drill.spec.set.clone()),
                     slice: drill.spec.slice,
+                    ..failures.and(&name, failure.class, &failure.message, "")
                 };
             }
         }
