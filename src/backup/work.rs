@@ -6,6 +6,7 @@
 use super::check::HttpCheck;
 use super::set::{Manifest, Part};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Folder in which the order and the secrets beside it are mounted.
@@ -119,6 +120,9 @@ pub enum Task {
         /// Read the data of this part of the repository too: the first number of the second.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         read: Option<(u32, u32)>,
+        /// What the repository has to hold.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        holds: Holds,
     },
     /// Restores parts of a set into empty folders and compares them with the manifest.
     Restore {
@@ -157,6 +161,9 @@ pub enum Task {
         /// long. Snapshots of other runs, from which no manifest came in two days, are forgotten, too. None: no others.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         known: Option<Vec<String>>,
+        /// What the repository has to hold beside them. If something is missing, nothing is forgotten and nothing pruned.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        holds: Holds,
         /// Days for which a bucket with versions keeps what was deleted. With `prune`, what was deleted before is destroyed.
         /// None: everything is kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,15 +197,19 @@ pub enum Task {
         /// As in [`Task::Prepare`], of the second place.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         issue: Option<Issue>,
-        /// Snapshots that the repository has to hold. If one is missing, nothing is taken away at the second place.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        known: Vec<String>,
+        /// What the repository has to hold. If something is missing, nothing is taken away at the second place.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        holds: Holds,
         /// What the repository does not hold any more goes at the second place, too.
         #[serde(default)]
         prune: bool,
         /// It is right that the repository holds far less than the second place.
         #[serde(default)]
         shrunk: bool,
+        /// Seconds after which nothing more is begun to be copied; what is there stays, and the next copy goes on from it.
+        /// None: as long as it takes.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        seconds: Option<u64>,
         /// As in [`Task::Forget`], of the second place.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         deleted_days: Option<u32>,
@@ -210,6 +221,9 @@ pub enum Task {
         issue: Option<Issue>,
     },
 }
+
+/// Sets that a repository has to hold: the snapshots of each, by its name.
+pub type Holds = BTreeMap<String, Vec<String>>;
 
 /// What a target that isolates tenants is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -296,7 +310,7 @@ pub struct Facts {
 pub enum Class {
     /// Some of the data could not be read, so the part is not whole.
     Partial,
-    /// The part has no files, or far less than it had.
+    /// The part has no files, or far less than it had; or the repository lacks what it has to hold.
     Suspicious,
     /// There is no room.
     NoSpace,

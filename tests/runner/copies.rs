@@ -1,8 +1,8 @@
 //! A second copy of a repository at another place: whole at every moment, never of what is damaged, and never emptied
 //! because the first was.
 
-use crate::world::{DefaultOne, Ended, Tenant, World, noise, world};
-use kopnams::backup::work::{Class, Issue, Report, Repository, Task};
+use crate::world::{DefaultOne, Ended, Tenant, World, forget, noise, world};
+use kopnams::backup::work::{Class, Holds, Issue, Report, Repository, Task};
 use kopnams_lab::{Fault, FaultProxy};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -47,8 +47,14 @@ impl Both {
     }
 
     fn order_to(&self, to: Repository, known: &[String], prune: bool) -> Task {
+        self.order_within(to, known, prune, None)
+    }
+
+    /// The same, which begins nothing more after so many seconds.
+    fn order_within(&self, to: Repository, known: &[String], prune: bool, seconds: Option<u64>) -> Task {
         self.first.as_admin();
-        Task::Copy { to, issue: Some(Issue::default_one()), known: known.to_vec(), prune, shrunk: false, deleted_days: prune.then_some(0) }
+        let (issue, deleted_days) = (Some(Issue::default_one()), prune.then_some(0));
+        Task::Copy { to, issue, holds: holds(known), prune, shrunk: false, seconds, deleted_days }
     }
 
     fn run(&self, task: Task) -> Ended {
@@ -77,6 +83,11 @@ impl Both {
     fn there(&self) -> BTreeMap<String, Vec<u8>> {
         held(&self.second)
     }
+}
+
+/// All snapshots as those of one set; none without any.
+fn holds(known: &[String]) -> Holds {
+    [("all".to_owned(), known.to_vec())].into_iter().filter(|(_, known)| !known.is_empty()).collect()
 }
 
 fn bucket(tenant: &Tenant<'_>) -> PathBuf {
@@ -174,6 +185,8 @@ fn a_copy_that_is_killed_leaves_a_whole_repository_and_goes_on() {
     proxy.set(Fault::Latency(Duration::from_millis(60)));
     let to = Repository { endpoint: proxy.endpoint(), ..both.second.repository.clone() };
     let all = both.here().len();
+    // What makes it a repository is there first, so that a kill meets a copy at work.
+    both.fails(both.order_within(to.clone(), &known, true, Some(0)), Class::Deadline, false);
     let (mut halves, mut pause) = (0, Duration::from_millis(500));
     for _ in 0..40 {
         let started = both.first.start("copy", both.order_to(to.clone(), &known, true));
@@ -246,11 +259,89 @@ fn a_first_that_was_wiped_does_not_wipe_the_second() {
     both.copies(&known, true);
     fs::remove_dir_all(bucket.join("snapshots")).unwrap();
     let told = both.fails(both.order(&known, true), Class::Suspicious, false);
-    assert!(told.starts_with("3 of the 3 snapshots that the repository has to hold are not in it"), "{told}");
+    assert!(told.starts_with("Snapshots of 1 of the 1 sets that the repository has to hold are not in it: all."), "{told}");
     assert_eq!(both.there(), there);
     fs::remove_file(bucket.join("config")).unwrap();
     both.fails(both.order(&[], true), Class::Vanished, false);
     assert_eq!(both.there(), there);
+    assert_eq!(both.second.sets(), ["r1"]);
+}
+
+#[test]
+fn what_somebody_deleted_at_the_first_is_not_taken_away_at_the_second() {
+    let Some(both) = Both::new("plucked") else { return };
+    let known = [both.set("r1", 400_000), both.set("r2", 500_000)].concat();
+    both.copies(&known, true);
+    // One pack of several: all snapshots are there, and it is far from half of what there was.
+    let pack = both.here().into_keys().filter(|name| name.starts_with("data/")).max_by_key(|name| both.here()[name].len()).unwrap();
+    let (there, aside) = (both.there(), both.first.folder.join("aside"));
+    fs::rename(bucket(&both.first).join(&pack), &aside).unwrap();
+    let told = both.fails(both.order(&known, true), Class::Damaged, false);
+    assert!(told.ends_with("Nothing was taken away at the second place: it may hold what is lost here."), "{told}");
+    assert_eq!(both.there(), there);
+    // Nor is it when nothing is to be taken away, which asks nothing more of the first.
+    both.copies(&known, false);
+    assert_eq!(both.there(), there);
+    fs::rename(&aside, bucket(&both.first).join(&pack)).unwrap();
+    both.copies(&known, true);
+}
+
+#[test]
+fn a_copy_that_takes_too_long_is_broken_off_and_goes_on_the_next_time() {
+    let Some(both) = Both::new("lengthy") else { return };
+    let known = [both.set("r1", 300_000), both.set("r2", 300_000)].concat();
+    let told = both.fails(both.order_within(both.second.repository.clone(), &known, true, Some(0)), Class::Deadline, false);
+    assert!(told.contains("the next copy goes on from it"), "{told}");
+    assert_eq!(both.there().into_keys().collect::<Vec<_>>(), ["config"]);
+    let proxy = FaultProxy::start(both.second.world.s3.listens()).unwrap();
+    let to = Repository { endpoint: proxy.endpoint(), ..both.second.repository.clone() };
+    proxy.set(Fault::Latency(Duration::from_millis(400)));
+    let mut before = 1;
+    let mut times = 0;
+    while both.run(both.order_within(to.clone(), &known, true, Some(1))).report.failure == Some(Class::Deadline) {
+        let there = both.there().len();
+        assert!(there > before, "each goes on where the one before ended: {before}, then {there}");
+        (before, times) = (there, times + 1);
+        assert!(times < 30, "it does not come to an end");
+    }
+    assert!(times > 1, "{times}");
+    assert_eq!(both.here(), both.there());
+    assert_eq!(both.second.sets(), ["r1", "r2"]);
+}
+
+#[test]
+fn a_config_that_was_written_over_at_the_first_is_not_the_seconds_fault() {
+    let Some(both) = Both::new("overwritten") else { return };
+    let known = both.set("r1", 1000);
+    both.copies(&known, true);
+    let (file, there) = (bucket(&both.first).join("config"), both.there());
+    let genuine = fs::read(&file).unwrap();
+    fs::write(&file, noise(1, 155)).unwrap();
+    let ended = both.run(both.order(&known, true));
+    assert!(ended.report.failure.is_some() && !ended.report.second, "{}", ended.said);
+    assert!(!ended.report.message.contains("another repository"), "{}", ended.report.message);
+    assert_eq!(both.there(), there);
+    fs::write(&file, genuine).unwrap();
+    both.copies(&known, true);
+}
+
+#[test]
+fn who_may_only_use_a_bucket_copies_into_it() {
+    let Some(mut both) = Both::new("guest") else { return };
+    let known = both.set("r1", 1000);
+    // A bucket that is there, of somebody who may make none.
+    let host = both.second.world.tenant("host");
+    both.second.repository = Repository { prefix: "guest".into(), ..host.repository.clone() };
+    let order = |to: Repository| {
+        both.first.as_admin();
+        Task::Copy { to, issue: None, holds: holds(&known), prune: false, shrunk: false, seconds: None, deleted_days: None }
+    };
+    both.first.secret("second-access-key", "writerhost");
+    both.first.secret("second-secret-key", "secret-of-host");
+    let nowhere = Repository { bucket: "copies-of-nobody".into(), ..both.second.repository.clone() };
+    both.fails(order(nowhere), Class::Refused, true);
+    let ended = both.run(order(both.second.repository.clone()));
+    assert_eq!(ended.report.failure, None, "{}", ended.said);
     assert_eq!(both.second.sets(), ["r1"]);
 }
 
@@ -278,7 +369,7 @@ fn what_was_forgotten_and_pruned_goes_at_the_second_when_that_is_asked_for() {
     let Some(both) = Both::new("thinned") else { return };
     let (one, two) = (both.set("r1", 400_000), both.set("r2", 600_000));
     both.copies(&[one.clone(), two.clone()].concat(), false);
-    both.first.does("forget", Task::Forget { snapshots: one, prune: true, known: None, deleted_days: None });
+    both.first.does("forget", forget(one, true));
     let before = both.there();
     both.copies(&two, false);
     let after = both.there();
@@ -325,9 +416,10 @@ fn a_repository_of_many_objects_is_copied_page_by_page_without_a_bucket_of_its_o
     let order = || Task::Copy {
         to: both.second.repository.clone(),
         issue: None,
-        known: known.clone(),
+        holds: holds(&known),
         prune: true,
         shrunk: false,
+        seconds: None,
         deleted_days: Some(7),
     };
     let report = both.first.does("copy", order());

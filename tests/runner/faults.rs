@@ -1,6 +1,6 @@
 //! Faults of disks, files, networks and servers: each is told by its name, and nothing that failed looks done.
 
-use crate::world::{Tenant, noise, part, signal_group, world};
+use crate::world::{Tenant, check, noise, part, signal_group, world};
 use kopnams::backup::set::Part;
 use kopnams::backup::work::{Class, Issue, Issuer, Task};
 use kopnams_lab::{Fault, FaultProxy};
@@ -40,21 +40,21 @@ fn a_damaged_copy_is_found_and_never_restored_as_if_whole() {
     let tenant = world.tenant("damaged");
     tenant.file("large", noise(2, 2_000_000));
     let manifest = tenant.set("r1").snapshot.unwrap();
-    tenant.does("check", Task::Check { read: Some((1, 1)) });
+    tenant.does("check", check(Some((1, 1))));
     tenant.does("drill", tenant.restore_all(&manifest, "before"));
     let packs = objects(&tenant, "data");
     let largest = packs.iter().max_by_key(|pack| fs::metadata(pack).unwrap().len()).unwrap();
     spoil(largest);
     let unread = tenant.restic(&["check"]);
     assert!(unread.status.success(), "a check that reads no data cannot see it: {}", String::from_utf8_lossy(&unread.stderr));
-    tenant.does("check", Task::Check { read: None });
-    tenant.fails("check", Task::Check { read: Some((1, 1)) }, Class::Damaged);
+    tenant.does("check", check(None));
+    tenant.fails("check", check(Some((1, 1))), Class::Damaged);
     tenant.fails("drill", tenant.restore_all(&manifest, "after"), Class::Damaged);
     // A pack that is gone is seen without reading.
     fs::remove_file(largest).unwrap();
-    tenant.fails("check", Task::Check { read: None }, Class::Damaged);
+    tenant.fails("check", check(None), Class::Damaged);
     tenant.fails("drill", tenant.restore_all(&manifest, "gone"), Class::Damaged);
-    tenant.fails("check", Task::Check { read: Some((3, 2)) }, Class::Order);
+    tenant.fails("check", check(Some((3, 2))), Class::Order);
 }
 
 /// A small file system that goes with the value.
@@ -300,7 +300,7 @@ fn a_set_that_is_damaged_on_purpose_restores_until_then_and_not_after() {
     let phases: Vec<&str> = made.phases.iter().map(|(name, _)| name.as_str()).collect();
     assert!(phases.ends_with(&["whole", "damage"]), "it was whole until then: {phases:?}");
     assert_eq!(tenant.sets(), ["c1"], "its lists are whole, so only reading can tell");
-    tenant.does("c2", Task::Check { read: None });
+    tenant.does("c2", check(None));
     let failed = tenant.fails("c3", tenant.restore_all(&made.snapshot.unwrap(), "drill"), Class::Damaged);
     assert!(!failed.message.is_empty());
 }

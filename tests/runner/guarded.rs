@@ -1,6 +1,6 @@
 //! What a writer, or whoever has its credentials, cannot do to what is backed up.
 
-use crate::world::{noise, world};
+use crate::world::{check, forget, noise, world};
 use kopnams::backup::runner::restic::Credentials;
 use kopnams::backup::runner::s3::{Answer, Ask, S3};
 use kopnams::backup::work::{Class, Task};
@@ -25,7 +25,7 @@ fn a_repository_that_is_gone_is_not_made_anew() {
     tenant.as_admin();
     world.s3.wipe("kopnams-wiped").unwrap();
     tenant.fails("r2", tenant.part(), Class::Vanished);
-    tenant.fails("check", Task::Check { read: None }, Class::Vanished);
+    tenant.fails("check", check(None), Class::Vanished);
     assert!(!bucket.exists());
 }
 
@@ -89,7 +89,7 @@ fn a_writer_reads_no_other_tenant_and_loses_nothing_of_its_own() {
     assert!(kept.is_some(), "what was overwritten is still there");
     // Nor does the runner forget anything with a writer's rights.
     let manifest = two.does("list", Task::List).sets[0].0.clone();
-    two.fails("forget", Task::Forget { snapshots: vec![manifest], prune: false, known: None, deleted_days: None }, Class::Refused);
+    two.fails("forget", forget(vec![manifest], false), Class::Refused);
     assert_eq!(two.sets(), ["r1"]);
 }
 
@@ -119,12 +119,7 @@ fn junk_is_no_set_and_only_what_is_named_is_forgotten() {
     assert_eq!(tenant.sets(), ["r1", "r2"]);
 
     tenant.as_admin();
-    let forget = |snapshots: &[&str], prune| Task::Forget {
-        snapshots: snapshots.iter().map(|&id| id.to_owned()).collect(),
-        prune,
-        known: None,
-        deleted_days: None,
-    };
+    let forget = |snapshots: &[&str], prune| forget(snapshots.iter().map(|&id| id.to_owned()).collect(), prune);
     let count = || serde_json::from_slice::<Vec<serde_json::Value>>(&tenant.restic(&["snapshots", "--json"]).stdout).unwrap().len();
     let before = count();
     let id = first.snapshot.as_deref().unwrap();

@@ -1,6 +1,6 @@
 //! Runners and the server killed at any moment: a set that was committed stays, and is what it was.
 
-use crate::world::{Tenant, World, noise};
+use crate::world::{Tenant, World, check, noise};
 use kopnams::backup::set::Part;
 use kopnams::backup::work::Task;
 use std::fs;
@@ -68,7 +68,7 @@ fn no_committed_set_is_lost_or_wrong_whoever_is_killed() {
     for set in &promised {
         assert!(sets.iter().any(|(_, found, _)| found == set), "{set} was committed and is not in {sets:?}");
     }
-    tenant.does("check", Task::Check { read: Some((1, 1)) });
+    tenant.does("check", check(Some((1, 1))));
     for (manifest, set, _) in sets {
         let into = tenant.folder.join(format!("restored-{set}"));
         let parts = vec![(Part::Volume("data".into()), into.clone())];

@@ -1,7 +1,7 @@
 //! What runs left that never came to a set goes, and nothing else.
 
 use crate::world::{Tenant, part, world};
-use kopnams::backup::work::{Class, Task};
+use kopnams::backup::work::{Class, Holds, Task};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -40,6 +40,7 @@ fn forget(known: Option<&[&str]>) -> Task {
         snapshots: Vec::new(),
         prune: true,
         known: known.map(|known| known.iter().map(|&run| run.to_owned()).collect()),
+        holds: Holds::new(),
         deleted_days: None,
     }
 }

@@ -1,7 +1,7 @@
 //! An S3 server for all tests, and tenants on it.
 
 use kopnams::backup::set::{Manifest, Part, PartRecord};
-use kopnams::backup::work::{Class, Issue, Report, Repository, Task, Work};
+use kopnams::backup::work::{Class, Holds, Issue, Report, Repository, Task, Work};
 use kopnams_lab::{BackupTools, S3};
 use std::collections::BTreeSet;
 use std::fs;
@@ -289,6 +289,16 @@ pub fn part(part: &str, path: &Path) -> Task {
         before: Vec::new(),
         facts: false,
     }
+}
+
+/// Looks through a repository.
+pub fn check(read: Option<(u32, u32)>) -> Task {
+    Task::Check { read, holds: Holds::new() }
+}
+
+/// Forgets these snapshots.
+pub fn forget(snapshots: Vec<String>, prune: bool) -> Task {
+    Task::Forget { snapshots, prune, known: None, holds: Holds::new(), deleted_days: None }
 }
 
 /// What a manifest says of a part.

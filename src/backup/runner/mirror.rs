@@ -11,15 +11,17 @@
 //! - nothing is taken away unless that was asked for and the first holds all that it has to: a first that was wiped must not
 //!   wipe the second.
 
-use super::super::work::{Class, Issue, Report, Repository, SECOND_ACCESS_KEY_FILE, SECOND_SECRET_KEY_FILE};
+use super::super::work::{Class, Holds, Issue, Report, Repository, SECOND_ACCESS_KEY_FILE, SECOND_SECRET_KEY_FILE};
 use super::failure::{Failure, Outcome};
 use super::lanes::held;
 use super::objects::{CONFIG, Holding, Kind, LARGEST, Place, is_genuine};
-use super::restic::{Credentials, Restic};
+use super::restic::{Call, Credentials, Restic};
+use super::upkeep::holding;
 use super::{Runner, issue, say, secret, timed};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Objects that are under way at the same time.
 const AT_ONCE: usize = 4;
@@ -33,9 +35,10 @@ const CONFIG_MOST: u64 = 64 << 10;
 pub(crate) struct Order<'a> {
     pub(crate) to: &'a Repository,
     pub(crate) issue: Option<&'a Issue>,
-    pub(crate) known: &'a [String],
+    pub(crate) holds: &'a Holds,
     pub(crate) prune: bool,
     pub(crate) shrunk: bool,
+    pub(crate) time: Option<Duration>,
     pub(crate) deleted_days: Option<u32>,
 }
 
@@ -81,7 +84,7 @@ impl Runner {
         if here.url() == order.to.url() {
             return Err(Failure::order("The second place is the first one, so a copy there would be none.").into());
         }
-        if let Some(wrong) = order.known.iter().find(|id| !super::sets::is_id(id)) {
+        if let Some(wrong) = order.holds.values().flatten().find(|id| !super::sets::is_id(id)) {
             return Err(Failure::order(format!("`{wrong}` is not the whole id of a snapshot; nothing was copied.")).into());
         }
         let admin = Credentials {
@@ -97,9 +100,9 @@ impl Runner {
         }
         self.place(report, order, &second, &admin).map_err(of_second)?;
         let copied = timed(report, "list second", || second.list()).map_err(of_second)?;
-        config(&first, &second, &copied)?;
-        let done = Done::default();
-        let work = Mirror { first: &first, second: &second, restic: &self.restic, done: &done, large: Mutex::new(()) };
+        self.config(&first, &second, &copied)?;
+        let (done, until) = (Done::default(), order.time.and_then(|time| Instant::now().checked_add(time)));
+        let work = Mirror { first: &first, second: &second, restic: &self.restic, done: &done, until, large: Mutex::new(()) };
         for kind in Kind::ALL {
             // Of another size is half written, or was written over.
             let lacks: Vec<_> = there.of(kind).filter(|(id, size)| copied.size(kind, id) != Some(*size)).collect();
@@ -140,18 +143,48 @@ impl Runner {
 
     /// Takes away what the first does not hold any more, what needs others before what it needs; how many objects.
     fn take_away(&self, report: &mut Report, there: &Holding, copied: &Holding, second: &Place) -> Copying<usize> {
-        let mut number = 0;
-        for kind in [Kind::Snapshots, Kind::Index, Kind::Data] {
+        let gone = |kind: Kind| copied.of(kind).filter(move |(id, _)| there.size(kind, id).is_none()).map(move |(id, _)| kind.key(id));
+        let gone = [Kind::Snapshots, Kind::Index, Kind::Data].map(|kind| gone(kind).collect::<Vec<String>>());
+        if gone.iter().all(Vec::is_empty) {
+            return Ok(0);
+        }
+        // What was listed needs nothing of what was not: then nothing that somebody deleted at the first is lost here.
+        timed(report, "check", || self.restic.run(&Call::new(["check"]))).map_err(|failure| {
+            let kept = format!("{} Nothing was taken away at the second place: it may hold what is lost here.", failure.message);
+            Failure::new(failure.class, kept)
+        })?;
+        for keys in gone.iter().filter(|keys| !keys.is_empty()) {
             if self.restic.stopped() {
                 return Err(stopped().into());
             }
-            let gone: Vec<String> = copied.of(kind).filter(|(id, _)| there.size(kind, id).is_none()).map(|(id, _)| kind.key(id)).collect();
-            if !gone.is_empty() {
-                timed(report, "take away", || second.remove(&gone)).map_err(of_second)?;
-                number += gone.len();
-            }
+            timed(report, "take away", || second.remove(keys)).map_err(of_second)?;
         }
-        Ok(number)
+        Ok(gone.iter().map(Vec::len).sum())
+    }
+
+    /// Copies the `config`, or sees that it is the same. It has no name to be compared with, so it is never written over.
+    fn config(&self, first: &Place, second: &Place, copied: &Holding) -> Copying<()> {
+        let another = |what: &str| {
+            let message = format!(
+                "At the second place {what}. Nothing was written there: find out whose it is, and move it away or name another place."
+            );
+            Broken { second: true, failure: Failure::order(message) }
+        };
+        let vanished = || Failure::new(Class::Vanished, "The config of the repository was there a moment ago and is not any more.");
+        let own = first.get(CONFIG, CONFIG_MOST)?.ok_or_else(vanished)?;
+        let there = if copied.config { second.get(CONFIG, CONFIG_MOST).map_err(of_second)? } else { None };
+        match there {
+            Some(there) if there == own => return Ok(()),
+            None if !copied.is_empty() => return Err(another("lie files of a repository without a config")),
+            // It is written before anything else and never taken away.
+            Some(_) | None => {}
+        }
+        // Whether the one here is what it was: it is sealed with a key that the password opens.
+        self.restic.run(&Call { waits: false, ..Call::new(["cat", "config", "--no-lock"]) })?;
+        if there.is_some() {
+            return Err(another("lies another repository"));
+        }
+        second.put(CONFIG, own).map_err(of_second)
     }
 }
 
@@ -159,35 +192,12 @@ fn stopped() -> Failure {
     Failure::new(Class::Deadline, "It was asked to end before it was done.")
 }
 
-/// Copies the `config`, or sees that it is the same. It has no name to be compared with, so it is never written over.
-fn config(first: &Place, second: &Place, copied: &Holding) -> Copying<()> {
-    let another = |what: &str| {
-        let message =
-            format!("At the second place {what}. Nothing was written there: find out whose it is, and move it away or name another place.");
-        Broken { second: true, failure: Failure::order(message) }
-    };
-    let vanished = || Failure::new(Class::Vanished, "The config of the repository was there a moment ago and is not any more.");
-    let own = first.get(CONFIG, CONFIG_MOST)?.ok_or_else(vanished)?;
-    let there = if copied.config { second.get(CONFIG, CONFIG_MOST).map_err(of_second)? } else { None };
-    match there {
-        Some(there) if there == own => Ok(()),
-        Some(_) => Err(another("lies another repository")),
-        // It is written before anything else and never taken away.
-        None if !copied.is_empty() => Err(another("lie files of a repository without a config")),
-        None => second.put(CONFIG, own).map_err(of_second),
-    }
-}
-
 /// Whether the first lacks so much that it may have been wiped. What it has was copied all the same, which takes nothing away.
 fn suspicious(there: &Holding, copied: &Holding, order: &Order<'_>) -> Outcome<()> {
-    let lacks = order.known.iter().filter(|id| there.size(Kind::Snapshots, id).is_none()).count();
-    if lacks > 0 {
-        let message = format!(
-            "{lacks} of the {} snapshots that the repository has to hold are not in it. What is new was copied, and nothing was taken away at the second place: it may hold what is lost here.",
-            order.known.len()
-        );
-        return Err(Failure::new(Class::Suspicious, message));
-    }
+    holding(order.holds, |id| there.size(Kind::Snapshots, id).is_some()).map_err(|failure| {
+        let kept = "What is new was copied, and nothing was taken away at the second place: it may hold what is lost here.";
+        Failure::new(failure.class, format!("{} {kept}", failure.message))
+    })?;
     let (now, was) = (there.sum(Kind::Data), copied.sum(Kind::Data));
     // By number and by bytes: a prune makes few packs out of many small ones, and that loses nothing.
     if !order.shrunk && now.0 < was.0.div_ceil(2) && now.1 < was.1.div_ceil(2) {
@@ -206,6 +216,8 @@ struct Mirror<'a> {
     second: &'a Place,
     restic: &'a Restic,
     done: &'a Done,
+    /// When nothing more is begun.
+    until: Option<Instant>,
     /// Held by whoever has a large object under way.
     large: Mutex<()>,
 }
@@ -232,6 +244,11 @@ impl Mirror<'_> {
     fn one(&self, kind: Kind, id: &str, size: u64) -> Copying<()> {
         if self.restic.stopped() {
             return Err(stopped().into());
+        }
+        if self.until.is_some_and(|until| Instant::now() >= until) {
+            let message =
+                "Not everything was copied in the time that there is for it. What was copied stays, and the next copy goes on from it.";
+            return Err(Failure::new(Class::Deadline, message).into());
         }
         let _alone = (size > LARGE).then(|| held(&self.large));
         let content = self.read(kind, id, size)?;
@@ -279,9 +296,10 @@ mod tests {
     #[test]
     fn a_first_that_lost_most_of_what_it_had_is_suspicious() {
         let to = Repository::default();
-        let known = ["a".repeat(64)];
-        let order = Order { to: &to, issue: None, known: &known, prune: true, shrunk: false, deleted_days: None };
-        let whole = &known[0];
+        let whole = "a".repeat(64);
+        let holds = [("set".to_owned(), vec![whole.clone()])].into();
+        let order = Order { to: &to, issue: None, holds: &holds, prune: true, shrunk: false, time: None, deleted_days: None };
+        let whole = whole.as_str();
         let class = |packs: &[u64], snapshots: &[&str], was: &[u64], order: &Order<'_>| {
             suspicious(&holding(packs, snapshots), &holding(was, &[]), order).map_err(|failure| failure.class)
         };

@@ -129,18 +129,20 @@ impl Runner {
                 self.back_up(report, &order)
             }
             Task::Commit { manifest, path } => self.commit(report, manifest, path),
-            Task::Check { read } => self.check(report, *read),
+            Task::Check { read, holds } => self.check(report, *read, holds),
             Task::Restore { manifest, parts, into, replace } => self.restore(report, manifest, parts, into.as_deref(), *replace),
             Task::Clear { path } => Self::clear(report, path),
             Task::Compare { manifest, part, facts } => self.compare(report, manifest, part, facts),
-            Task::Forget { snapshots, prune, known, deleted_days } => {
-                self.forget(report, snapshots, *prune, known.as_deref(), *deleted_days)
+            Task::Forget { snapshots, prune, known, holds, deleted_days } => {
+                let order = upkeep::Order { snapshots, prune: *prune, known: known.as_deref(), holds, deleted_days: *deleted_days };
+                self.forget(report, &order)
             }
             Task::List => self.list(report),
             Task::Ask { endpoint, host, checks } => ask::ask(report, endpoint.as_deref(), host.as_deref(), checks),
             Task::Canary { issue } => self.canary(report, issue.as_ref()),
-            Task::Copy { to, issue, known, prune, shrunk, deleted_days } => {
-                let order = mirror::Order { to, issue: issue.as_ref(), known, prune: *prune, shrunk: *shrunk, deleted_days: *deleted_days };
+            Task::Copy { to, issue, holds, prune, shrunk, seconds, deleted_days } => {
+                let (issue, time) = (issue.as_ref(), seconds.map(Duration::from_secs));
+                let order = mirror::Order { to, issue, holds, prune: *prune, shrunk: *shrunk, time, deleted_days: *deleted_days };
                 self.copy(report, &order)
             }
             Task::Destroy { issue } => self.destroy(report, issue.as_ref()),

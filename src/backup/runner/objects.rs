@@ -124,9 +124,14 @@ impl Place {
         format!("/{}/{}{key}", self.bucket, self.prefix)
     }
 
-    /// Makes the bucket, unless it is there.
+    /// Makes the bucket, unless it is there: whoever may only use it need not be allowed to make any.
     pub(super) fn make(&self) -> Outcome<()> {
         let path = format!("/{}", self.bucket);
+        let query = [("list-type", "2"), ("prefix", self.prefix.as_str()), ("max-keys", "1")];
+        let there = self.s3.ask(&Ask { method: "GET", path: &path, query: &query, ..Ask::default() })?;
+        if there.unless("Looking for the bucket", &["NoSuchBucket"])?.is_fine() {
+            return Ok(());
+        }
         let fine = ["BucketAlreadyOwnedByYou", "BucketAlreadyExists"];
         self.s3.ask(&Ask { method: "PUT", path: &path, ..Ask::default() })?.unless("Making the bucket", &fine).map(drop)
     }

@@ -258,15 +258,25 @@ impl S3 {
         body.push_str("</Delete>");
         let ask = Ask { method: "POST", path, query: &[("delete", "")], headers: &[], body: body.into() };
         let answer = self.ask(&ask)?.unless("Destroying what the repository holds", &[])?;
-        // The answer is fine even if some objects stay.
-        let code = answer.code();
-        if code.is_empty() {
-            return Ok(());
-        }
-        let message = element(&answer.body, "Message");
-        let why = format!("Not everything could be destroyed, for versions are locked or not to be touched: {code}, {message}.");
-        Err(Failure::new(Class::Refused, why))
+        kept(&answer.body)
     }
+}
+
+/// What an answer to the destruction of objects says of those that stay: it is fine even if some do.
+fn kept(xml: &str) -> Outcome<()> {
+    let document = roxmltree::Document::parse(xml)
+        .map_err(|error| Failure::new(Class::Other, format!("The target's answer to what is to be destroyed cannot be read: {error}.")))?;
+    let class = |error: roxmltree::Node<'_, '_>| match field(error, "Code").as_str() {
+        "AccessDenied" | "ObjectLocked" | "MethodNotAllowed" => Class::Refused,
+        "InternalError" | "ServiceUnavailable" | "SlowDown" => Class::Unreachable,
+        _ => Class::Other,
+    };
+    let errors: Vec<_> = document.root_element().children().filter(|node| node.tag_name().name() == "Error").collect();
+    // What is locked is refused for long, and all else is to be told before it.
+    let Some(worst) = errors.iter().find(|error| class(**error) != Class::Refused).or(errors.first()) else { return Ok(()) };
+    let (class, code, message) = (class(*worst), field(*worst, "Code"), field(*worst, "Message"));
+    let why = if class == Class::Refused { ", for versions are locked or not to be touched" } else { "" };
+    Err(Failure::new(class, format!("{} objects could not be destroyed{why}: {code}, {message}.", errors.len())))
 }
 
 /// Keys and versions in a listing.
@@ -334,6 +344,22 @@ mod tests {
         assert_eq!(class(answer(403, "AccessDenied")), Err(Class::Refused));
         assert_eq!(class(answer(503, "SlowDown")), Err(Class::Unreachable));
         assert_eq!(class(Answer { status: 502, body: "<html>".into() }), Err(Class::Unreachable));
+    }
+
+    #[test]
+    fn only_what_is_locked_is_called_so() {
+        let told = |codes: &[&str]| {
+            let errors: Vec<String> =
+                codes.iter().map(|code| format!("<Error><Key>k</Key><Code>{code}</Code><Message>m</Message></Error>")).collect();
+            let xml = format!(r#"<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{}</DeleteResult>"#, errors.concat());
+            kept(&xml).map_err(|failure| failure.class)
+        };
+        assert_eq!(told(&[]), Ok(()));
+        assert_eq!(told(&["AccessDenied", "ObjectLocked"]), Err(Class::Refused));
+        assert_eq!(told(&["AccessDenied", "SlowDown"]), Err(Class::Unreachable));
+        assert_eq!(told(&["MalformedXML"]), Err(Class::Other));
+        assert_eq!(kept("<html>").map_err(|failure| failure.class), Err(Class::Other));
+        assert_eq!(kept(r#"<DeleteResult><Deleted><Key>k</Key></Deleted></DeleteResult>"#), Ok(()));
     }
 
     #[test]

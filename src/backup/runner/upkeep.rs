@@ -1,7 +1,7 @@
 //! Looking through a repository, forgetting what is named, and listing what is committed.
 
 use super::super::set::Part;
-use super::super::work::{Class, Report};
+use super::super::work::{Class, Holds, Report};
 use super::commit::complete;
 use super::failure::{Failure, Outcome};
 use super::objects::Place;
@@ -12,12 +12,24 @@ use jiff::{SignedDuration, Timestamp};
 use std::fs;
 use std::path::Path;
 
+/// Sets that are named in a message at most.
+const NAMED: usize = 5;
 /// How far the clock of a node may be ahead.
 pub(crate) const AHEAD: SignedDuration = SignedDuration::from_mins(10);
 
+/// What is forgotten, and what has to stay.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Order<'a> {
+    pub(crate) snapshots: &'a [String],
+    pub(crate) prune: bool,
+    pub(crate) known: Option<&'a [String]>,
+    pub(crate) holds: &'a Holds,
+    pub(crate) deleted_days: Option<u32>,
+}
+
 impl Runner {
-    /// Looks through the repository; with a share, reads that share of the data too.
-    pub(crate) fn check(&self, report: &mut Report, read: Option<(u32, u32)>) -> Outcome<()> {
+    /// Looks through the repository, and whether it holds these sets; with a share, reads that share of the data too.
+    pub(crate) fn check(&self, report: &mut Report, read: Option<(u32, u32)>, holds: &Holds) -> Outcome<()> {
         let mut args = vec!["check".to_owned()];
         if let Some((share, of)) = read {
             if share == 0 || share > of {
@@ -26,6 +38,11 @@ impl Runner {
             args.push(format!("--read-data-subset={share}/{of}"));
         }
         timed(report, "check", || self.restic.run(&Call::new(args)))?;
+        if !holds.is_empty() {
+            // To restic a repository without a snapshot is as whole as one with it.
+            let all = timed(report, "snapshots", || self.snapshots())?;
+            holding(holds, |id| all.iter().any(|found| found.id == id))?;
+        }
         report.message = match read {
             None => "The repository is whole as far as its lists tell; its data was not read.".to_owned(),
             Some((share, of)) => {
@@ -55,15 +72,9 @@ impl Runner {
     }
 
     /// Forgets exactly these snapshots, then what runs left that are not known and never came to a set, and gives their room
-    /// back if asked.
-    pub(crate) fn forget(
-        &self,
-        report: &mut Report,
-        snapshots: &[String],
-        prune: bool,
-        known: Option<&[String]>,
-        deleted_days: Option<u32>,
-    ) -> Outcome<()> {
+    /// back if asked. Nothing at all if the repository lacks what has to stay.
+    pub(crate) fn forget(&self, report: &mut Report, order: &Order<'_>) -> Outcome<()> {
+        let Order { snapshots, prune, known, holds, deleted_days } = *order;
         if let Some(wrong) = snapshots.iter().find(|id| !is_id(id)) {
             return Err(Failure::order(format!("`{wrong}` is not the whole id of a snapshot; nothing was forgotten.")));
         }
@@ -72,6 +83,8 @@ impl Runner {
         }
         // Done again, some are gone already; restic would say no more than that.
         let all = self.snapshots()?;
+        // What somebody deleted is only hidden in a bucket with versions, until it is pruned and tidied.
+        holding(holds, |id| all.iter().any(|found| found.id == id))?;
         let there: Vec<&str> = snapshots.iter().filter(|id| all.iter().any(|found| &&found.id == id)).map(String::as_str).collect();
         timed(report, "forget", || self.forget_all(&there))?;
         report.message = format!("{} snapshots are forgotten.", there.len());
@@ -132,6 +145,24 @@ impl Runner {
         report.sets = sets;
         Ok(())
     }
+}
+
+/// Whether all sets are there that have to be, with each of their snapshots.
+///
+/// # Errors
+/// [`Class::Suspicious`] if some are not: nobody but retention lets any go, and those have not to be there.
+pub(crate) fn holding(holds: &Holds, is_there: impl Fn(&str) -> bool) -> Outcome<()> {
+    let lacks: Vec<&str> =
+        holds.iter().filter(|(_, snapshots)| !snapshots.iter().all(|id| is_there(id))).map(|(set, _)| set.as_str()).collect();
+    if lacks.is_empty() {
+        return Ok(());
+    }
+    let more = lacks.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = lacks.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    let (many, of) = (lacks.len(), holds.len());
+    let message = format!("Snapshots of {many} of the {of} sets that the repository has to hold are not in it: {named}{more}.");
+    Err(Failure::new(Class::Suspicious, message))
 }
 
 /// Whether reading one manifest can fail so while the repository itself answers.

@@ -68,9 +68,12 @@ fn judge(versions: &[Version], before: Timestamp) -> Verdict {
         // Written again because the answer was lost, it is the same.
         let (same, another): (Vec<&Version>, Vec<&Version>) =
             others.partition(|version| version.marker || version.content == newest.content);
+        // It has no name that tells what it has to be, but it is never written anew either: what it was first is what it is.
+        let first = all.iter().rev().find(|version| !version.marker);
+        let back = key == CONFIG && first.is_some_and(|first| first.content == newest.content);
         if another.is_empty() {
             verdict.gone.extend(same.iter().filter(old).map(|version| named(version)));
-        } else if key == CONFIG || Kind::of(key).is_some() {
+        } else if !back && (key == CONFIG || Kind::of(key).is_some()) {
             verdict.other.push(key.to_owned());
         }
     }
@@ -236,6 +239,10 @@ mod tests {
         assert_eq!(told(&versions(PACK, &[(12, Some("a")), (11, Some("a"))])), (vec![], vec![], 0));
         assert_eq!(told(&versions(PACK, &[(9, Some("b")), (1, Some("a"))])), (vec![], vec![], 1), "the good one is not destroyed");
         assert_eq!(told(&versions(CONFIG, &[(9, Some("b")), (1, Some("a"))])), (vec![], vec![], 1));
+        let back = [(9, Some("a")), (5, Some("b")), (1, Some("a"))];
+        assert_eq!(told(&versions(CONFIG, &back)), (vec![], vec![], 0), "it is again what it was");
+        assert_eq!(told(&versions(PACK, &back)), (vec![], vec![], 1), "its content tells");
+        assert_eq!(told(&versions(CONFIG, &[(9, Some("b")), (5, None), (1, Some("a"))])), (vec![], vec![], 1));
         assert_eq!(told(&versions("notes", &[(9, Some("b")), (1, Some("a"))])), (vec![], vec![], 0), "it is not restic's");
         // Brought back after it was deleted: the newest is what counts.
         assert_eq!(told(&versions(PACK, &[(9, Some("a")), (8, None), (1, Some("a"))])), (vec!["v2", "v1"], vec![], 0));

@@ -77,18 +77,23 @@ fn prunes(vault: &BackupVault, began: Timestamp) -> bool {
     sunday || tidied.is_none_or(|tidied| began.duration_since(tidied) > TIDIED_EVERY)
 }
 
+/// For how long a copy goes on: it is a part of the upkeep, and backups and restores of the app wait for that. What is left is
+/// copied the next day.
+const TIME: Duration = Duration::from_secs(60 * 60);
+
 /// What the runner is told.
 fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Task {
     let vault = vault_of(world, ground);
+    // Nothing waits for the copy of an app that is gone.
+    let retained = vault.as_ref().and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.retain_until.is_some());
     let word = vault.as_ref().and_then(|vault| super::said(vault, ACKNOWLEDGE_RETENTION, began));
-    let sets = vault.iter().filter_map(|vault| vault.status.as_ref()).flat_map(|status| &status.sets);
-    let known = sets.flat_map(|set| set.snapshots.iter().chain([&set.manifest])).cloned();
     Task::Copy {
         to: there.repository(),
         issue: there.issue(),
-        known: known.collect(),
+        holds: super::drill::held_there(world, &ground.tenant_id, &[]),
         prune: vault.as_ref().is_some_and(|vault| prunes(vault, began)),
         shrunk: word.is_some_and(|said| began.duration_since(said) < super::drill::WORD),
+        seconds: (!retained).then_some(TIME.as_secs()),
         deleted_days: Some(super::drill::deleted_days(there)),
     }
 }

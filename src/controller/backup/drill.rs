@@ -13,7 +13,7 @@ use super::step::{self, LOOK, Progress, Step};
 use super::{Ground, copy, ground, say_vault, scratch, tidy, wait, write};
 use crate::backup::jobs::{DATA, Mount, Volume};
 use crate::backup::retention::{self, Committed, Situation};
-use crate::backup::work::{Class, Report, Task};
+use crate::backup::work::{Class, Holds, Report, Task};
 use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
@@ -179,6 +179,7 @@ async fn go_on(
             return ended(ctx, drill, status, ground, set, number, &Report::default()).await;
         }
         let known = { known(&ctx.world(), ground) };
+        let holds = { held_there(&ctx.world(), &ground.tenant_id, &status.forgets) };
         let may_destroy = { ctx.world().backups.vaults.get(&ground.tenant_id).is_some_and(|vault| may_destroy(vault)) };
         Step {
             orders: vec![(
@@ -187,6 +188,7 @@ async fn go_on(
                     snapshots,
                     prune: sunday && may_destroy,
                     known: Some(known),
+                    holds,
                     deleted_days: may_destroy.then(|| deleted_days(ground)),
                 }),
             )],
@@ -194,7 +196,8 @@ async fn go_on(
         }
     } else if step_name == READ {
         let read = drill.spec.slice.filter(|_| drill.spec.level >= Level::Read).map(|slice| (slice, 28));
-        Step { orders: vec![(None, order(Task::Check { read }))], ..base }
+        let holds = { held_there(&ctx.world(), &ground.tenant_id, &[]) };
+        Step { orders: vec![(None, order(Task::Check { read, holds }))], ..base }
     } else if step_name == RESTORE {
         let task = Task::Restore { manifest, parts: Vec::new(), into: Some(DATA.into()), replace: false };
         Step { orders: vec![(None, order(task))], mounts: vec![Mount { path: DATA.into(), volume: room() }], ..base }
@@ -215,6 +218,13 @@ async fn go_on(
         Progress::Going => Ok(Next::After(LOOK)),
         Progress::Ended(report) => ended(ctx, drill, status, ground, set, number, &report).await,
     }
+}
+
+/// What the repository of a vault has to hold: all sets that it lists but these.
+pub(super) fn held_there(world: &World, tenant_id: &str, but: &[String]) -> Holds {
+    let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| status.sets.as_slice());
+    let sets = sets.unwrap_or_default().iter().filter(|set| !but.contains(&set.name));
+    sets.map(|set| (set.name.clone(), set.snapshots.iter().chain([&set.manifest]).cloned().collect())).collect()
 }
 
 /// Whether what is only hidden may go for good: not from a vault that is held, nor while something in it could not be read or
@@ -279,6 +289,13 @@ fn held_words(tenant_id: &str, held: retention::Held) -> String {
     )
 }
 
+/// What is to be done when sets are not in the repository any more.
+fn lost_words(tenant_id: &str) -> String {
+    format!(
+        " Nothing is forgotten or pruned until this is settled. Bring back what was deleted (docs/backups.md, \"Sets that are missing\"), or take the sets that are lost for good out of status.sets: kubectl edit backupvault {tenant_id} --subresource=status"
+    )
+}
+
 async fn ended(
     ctx: &Context,
     drill: &Arc<RestoreDrill>,
@@ -294,7 +311,8 @@ async fn ended(
         // What was read and forgotten before counts, whatever became of the copy.
         copy::told(ctx, &name, ground, status.steps[number].began.as_ref(), report).await?;
     } else if let Some(class) = report.failure {
-        return fail(ctx, drill, status, class, &format!("{step_name}: {}", report.message)).await;
+        let mend = if class == Class::Suspicious { lost_words(&drill.spec.tenant_id) } else { String::new() };
+        return fail(ctx, drill, status, class, &format!("{step_name}: {}{mend}", report.message)).await;
     }
     step::record(&mut status.steps[number], report);
     if step_name == FORGET {

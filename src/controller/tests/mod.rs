@@ -301,4 +301,10 @@ async fn work_that_goes_on_is_looked_at_once_and_then_goes_on() {
     };
     assert_eq!(look().await, [format!("GET {RESTORE}"), format!("PATCH {RESTORE}/status")], "it says what it waits for");
     assert_eq!(look().await, Vec::<String>::new(), "it was asked for once");
+    // Whoever leads again after another one did knows nothing for certain any more.
+    intake::change(&ctx, |world| {
+        world.lead(false);
+        world.lead(true);
+    });
+    assert_eq!(look().await.first(), Some(&format!("GET {RESTORE}")), "somebody else may have gone on meanwhile");
 }
