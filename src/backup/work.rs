@@ -164,6 +164,9 @@ pub enum Task {
         /// What the repository has to hold beside them. If something is missing, nothing is forgotten and nothing pruned.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         holds: Holds,
+        /// An admin says that what is missing is lost: it is told in [`Report::lacks`], and the work goes on.
+        #[serde(default)]
+        lost: bool,
         /// Days for which a bucket with versions keeps what was deleted. With `prune`, what was deleted before is destroyed.
         /// None: everything is kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -288,6 +291,9 @@ pub struct Report {
     /// The sets that were found, of a list: manifest snapshot, set, time; the newest last, as many as fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sets: Vec<(String, String, String)>,
+    /// Sets that the repository has to hold and does not, of an upkeep which was told that they are lost; as many as fit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lacks: Vec<String>,
     /// It failed at the second place, of a copy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second: bool,

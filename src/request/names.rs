@@ -43,6 +43,8 @@ pub const ACKNOWLEDGE_REMOVALS: &str = "kopnams.lv/acknowledge-removals";
 pub const ACKNOWLEDGE_SHRUNK: &str = "kopnams.lv/acknowledge-shrunk";
 /// Annotation on a `BackupVault`: within two days of this time (RFC 3339) retention may let more sets go than it does by itself.
 pub const ACKNOWLEDGE_RETENTION: &str = "kopnams.lv/acknowledge-retention";
+/// Annotation on a `BackupVault`: within two days of this time (RFC 3339) sets that are not in the repository are struck off.
+pub const ACKNOWLEDGE_LOST: &str = "kopnams.lv/acknowledge-lost";
 /// Annotation on a `HostedSystem`: the revision that apps with data may get although it migrates or is older than what they have.
 pub const ALLOW_REVISION: &str = "kopnams.lv/allow-revision";
 /// Annotation on a `HostedSystem`: failures of roll-outs up to this time (RFC 3339) no longer count, and apps are tried again.

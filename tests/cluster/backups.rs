@@ -482,6 +482,62 @@ fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
     });
 }
 
+#[test]
+fn sets_that_are_not_there_any_more_stop_the_upkeep_until_somebody_says_that_they_are_lost() {
+    alone("lost sets", async |world| {
+        let hands = house(world).await;
+        archive(world, "dobeles-novads").await;
+        let kept = back_up(world, "dobeles-novads", "arhivs", "202601010000").await;
+        let run = over(world, "BackupRun", &kept, "Succeeded").await;
+        let tenant = text(&run, "/spec/tenantId").to_string();
+        let gone = back_up(world, "dobeles-novads", "arhivs", "202601020000").await;
+        over(world, "BackupRun", &gone, "Succeeded").await;
+        let lacks = gone.clone();
+        hands.answer(move |work| {
+            Some(match text(work, "/task/kind") {
+                "check" if !work["task"]["holds"][&lacks].is_null() => bad("Suspicious", "Snapshots of 1 of the 2 sets are not in it."),
+                "forget" if work["task"]["lost"] == true => {
+                    json!({"lacks": [lacks.clone()], "message": "1 sets are lost.", "files": 0, "bytes": 0, "added": 0})
+                }
+                _ => good(work),
+            })
+        });
+        let upkeep = async |slot: &str, phase: &str| {
+            let name = format!("{tenant}-d{slot}");
+            world
+                .create(&json!({
+                    "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": name, "namespace": "kopnams-vault"},
+                    "spec": {
+                        "tenantId": tenant, "municipality": "dobeles-novads", "app": "arhivs", "slot": slot, "set": gone, "level": "Check",
+                    },
+                }))
+                .await
+                .unwrap();
+            over(world, "RestoreDrill", &name, phase).await
+        };
+        let sets = async || -> Vec<String> {
+            let vault = world.get("BackupVault", "", &tenant).await.unwrap();
+            vault["status"]["sets"].as_array().unwrap().iter().map(|set| text(set, "/name").to_string()).collect()
+        };
+        let failed = upkeep("209901010000", "Failed").await;
+        let said = text(&failed, "/status/message");
+        assert!(said.starts_with("read: Snapshots of 1 of the 2 sets are not in it. Until this is settled"), "{said}");
+        assert!(said.contains(&format!("kubectl annotate backupvault {tenant} --overwrite kopnams.lv/acknowledge-lost=")), "{said}");
+        assert_eq!(sets().await, [kept.clone(), gone.clone()], "nobody has said anything");
+        let vault = world.get("BackupVault", "", &tenant).await.unwrap();
+        let asked = hands.seen().into_iter().rev().find(|(_, work)| work["task"]["kind"] == "check").unwrap().1;
+        for set in vault["status"]["sets"].as_array().unwrap() {
+            let mut ids: Vec<Value> = set["snapshots"].as_array().unwrap().clone();
+            ids.push(set["manifest"].clone());
+            assert_eq!(asked["task"]["holds"][text(set, "/name")], json!(ids), "all of a set has to be there");
+        }
+        let word = json!({"metadata": {"annotations": {"kopnams.lv/acknowledge-lost": jiff::Timestamp::now().to_string()}}});
+        world.merge("BackupVault", "", &tenant, &word).await;
+        upkeep("209901020000", "Succeeded").await;
+        assert_eq!(sets().await, [kept], "what is lost is struck off");
+    });
+}
+
 /// F26
 #[test]
 fn a_removed_app_goes_only_when_its_last_backup_was_made_and_tried() {

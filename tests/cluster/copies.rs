@@ -143,7 +143,10 @@ fn a_class_that_asks_for_it_has_a_second_copy_and_the_truth_about_it() {
         let [_, order] = &orders[..] else { panic!("{orders:?}") };
         assert_eq!(order["repository"]["bucket"], format!("kopnams-{tenant}"));
         assert_eq!(order["task"]["to"]["bucket"], format!("copies-{tenant}"));
-        assert_eq!(order["task"]["known"].as_array().unwrap().len(), 1 + status["sets"][0]["snapshots"].as_array().unwrap().len());
+        let set = &status["sets"][0];
+        let held = order["task"]["holds"][text(set, "/name")].as_array().unwrap().len();
+        assert_eq!(held, 1 + set["snapshots"].as_array().unwrap().len());
+        assert_eq!(order["task"]["seconds"], 3600, "backups wait for it");
         assert!(!order.to_string().contains("hidden"), "{order}");
 
         destroyed_at_both(world, &hands, &tenant).await;

@@ -8,7 +8,7 @@ use kopnams::backup::work::{Class, Holds, Issue, Report, Task};
 /// Forgets a set and prunes; what was deleted is kept for so many days.
 fn forget(manifests: &[&Report], deleted_days: u32) -> Task {
     let snapshots = manifests.iter().map(|set| set.snapshot.clone().unwrap()).collect();
-    Task::Forget { snapshots, prune: true, known: None, holds: Holds::new(), deleted_days: Some(deleted_days) }
+    Task::Forget { snapshots, prune: true, known: None, holds: Holds::new(), lost: false, deleted_days: Some(deleted_days) }
 }
 
 fn client(tenant: &Tenant<'_>, access_key: &str, secret_key: &str) -> S3 {
@@ -54,7 +54,7 @@ fn what_was_pruned_is_destroyed_after_its_days_and_every_set_that_stays_is_whole
             .map(|snapshot| snapshot["id"].as_str().unwrap().to_owned())
             .collect();
     assert!(parts.contains(first.snapshot.as_ref().unwrap()) && parts.len() == 3, "{parts:?}");
-    let all = Task::Forget { snapshots: parts, prune: true, known: None, holds: Holds::new(), deleted_days: Some(7) };
+    let all = Task::Forget { snapshots: parts, prune: true, known: None, holds: Holds::new(), lost: false, deleted_days: Some(7) };
     tenant.does("forget", all);
     let (contents, markers) = versions(&tenant, "");
     let there = objects(&tenant).len();
@@ -123,7 +123,14 @@ fn sets_that_somebody_deleted_are_told_before_anything_goes_for_good() {
         prune: true,
         known: Some(vec!["r1".into(), "r2".into(), "r3".into()]),
         holds,
+        lost: false,
         deleted_days: Some(0),
+    };
+    let lost = |task: Task| match task {
+        Task::Forget { snapshots, known, holds, .. } => {
+            Task::Forget { snapshots, prune: false, known, holds, lost: true, deleted_days: None }
+        }
+        other => other,
     };
     tenant.does("check", Task::Check { read: None, holds: holds("") });
     // One of three snapshots of a set: with the admin's own key, for the writer may not.
@@ -139,6 +146,9 @@ fn sets_that_somebody_deleted_are_told_before_anything_goes_for_good() {
     assert_eq!((versions(&tenant, "data/"), versions(&tenant, &format!("snapshots/{part}"))), (before, (1, 1)), "nor destroyed");
     let report = tenant.fails("check", Task::Check { read: None, holds: holds("r1") }, Class::Suspicious);
     assert_eq!(report.message, told);
+    // Whoever says that it is lost is told what that is.
+    assert_eq!(tenant.does("upkeep", lost(upkeep(&[], holds("r1")))).lacks, ["r2"]);
+    assert_eq!(tenant.does("upkeep", lost(upkeep(&[], holds("r2")))).lacks, [""; 0]);
     // Of a set that nobody has to keep it is no loss.
     tenant.does("check", Task::Check { read: None, holds: holds("r2") });
     // Brought back: the mark that it was deleted goes.
@@ -192,7 +202,7 @@ fn what_the_target_locks_stays_hidden_and_goes_when_it_may() {
     tenant.as_admin();
     let gone: Vec<String> = [backed.snapshot, second.configuration, second.snapshot].into_iter().flatten().collect();
     let snapshot = format!("snapshots/{}", gone[0]);
-    let task = Task::Forget { snapshots: gone, prune: true, known: None, holds: Holds::new(), deleted_days: Some(0) };
+    let task = Task::Forget { snapshots: gone, prune: true, known: None, holds: Holds::new(), lost: false, deleted_days: Some(0) };
     tenant.does("forget", task);
     let report = tenant.does("prune", forget(&[], 0));
     assert!(report.message.contains("some are still locked by the target"), "{}", report.message);

@@ -133,8 +133,9 @@ impl Runner {
             Task::Restore { manifest, parts, into, replace } => self.restore(report, manifest, parts, into.as_deref(), *replace),
             Task::Clear { path } => Self::clear(report, path),
             Task::Compare { manifest, part, facts } => self.compare(report, manifest, part, facts),
-            Task::Forget { snapshots, prune, known, holds, deleted_days } => {
-                let order = upkeep::Order { snapshots, prune: *prune, known: known.as_deref(), holds, deleted_days: *deleted_days };
+            Task::Forget { snapshots, prune, known, holds, lost, deleted_days } => {
+                let order =
+                    upkeep::Order { snapshots, prune: *prune, known: known.as_deref(), holds, lost: *lost, deleted_days: *deleted_days };
                 self.forget(report, &order)
             }
             Task::List => self.list(report),

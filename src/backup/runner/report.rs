@@ -6,13 +6,16 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
-/// Cuts a report until it fits: the oldest sets go first, then the end of the message, then the phases.
+/// Cuts a report until it fits: the oldest sets go first, then what is lacking, then the end of the message, then the phases.
 #[must_use]
 pub fn fit(mut report: Report) -> Report {
     // A list can be long: several at a time, so that this ends soon.
     while excess(&report) > 0 && !report.sets.is_empty() {
         let gone = (excess(&report) / 160).clamp(1, report.sets.len());
         report.sets.drain(..gone);
+    }
+    while excess(&report) > 0 && !report.lacks.is_empty() {
+        report.lacks.pop();
     }
     while excess(&report) > 0 && !report.message.is_empty() {
         let keep = report.message.len().saturating_sub(excess(&report) + '…'.len_utf8());

@@ -359,7 +359,7 @@ mod tests {
         assert_eq!(told(&["AccessDenied", "SlowDown"]), Err(Class::Unreachable));
         assert_eq!(told(&["MalformedXML"]), Err(Class::Other));
         assert_eq!(kept("<html>").map_err(|failure| failure.class), Err(Class::Other));
-        assert_eq!(kept(r#"<DeleteResult><Deleted><Key>k</Key></Deleted></DeleteResult>"#), Ok(()));
+        assert_eq!(kept("<DeleteResult><Deleted><Key>k</Key></Deleted></DeleteResult>"), Ok(()));
     }
 
     #[test]

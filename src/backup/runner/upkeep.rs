@@ -24,6 +24,7 @@ pub(crate) struct Order<'a> {
     pub(crate) prune: bool,
     pub(crate) known: Option<&'a [String]>,
     pub(crate) holds: &'a Holds,
+    pub(crate) lost: bool,
     pub(crate) deleted_days: Option<u32>,
 }
 
@@ -74,7 +75,7 @@ impl Runner {
     /// Forgets exactly these snapshots, then what runs left that are not known and never came to a set, and gives their room
     /// back if asked. Nothing at all if the repository lacks what has to stay.
     pub(crate) fn forget(&self, report: &mut Report, order: &Order<'_>) -> Outcome<()> {
-        let Order { snapshots, prune, known, holds, deleted_days } = *order;
+        let Order { snapshots, prune, known, holds, lost, deleted_days } = *order;
         if let Some(wrong) = snapshots.iter().find(|id| !is_id(id)) {
             return Err(Failure::order(format!("`{wrong}` is not the whole id of a snapshot; nothing was forgotten.")));
         }
@@ -84,10 +85,19 @@ impl Runner {
         // Done again, some are gone already; restic would say no more than that.
         let all = self.snapshots()?;
         // What somebody deleted is only hidden in a bucket with versions, until it is pruned and tidied.
-        holding(holds, |id| all.iter().any(|found| found.id == id))?;
+        let is_there = |id: &str| all.iter().any(|found| found.id == id);
+        if lost {
+            report.lacks = lacking(holds, is_there).into_iter().map(ToOwned::to_owned).collect();
+        } else {
+            holding(holds, is_there)?;
+        }
         let there: Vec<&str> = snapshots.iter().filter(|id| all.iter().any(|found| &&found.id == id)).map(String::as_str).collect();
         timed(report, "forget", || self.forget_all(&there))?;
         report.message = format!("{} snapshots are forgotten.", there.len());
+        if !report.lacks.is_empty() {
+            let lost = format!(" {} sets are lost.", report.lacks.len());
+            report.message.push_str(&lost);
+        }
         if let Some(known) = known {
             let orphans = timed(report, "orphans", || self.orphans(known, Timestamp::now()))?;
             timed(report, "forget orphans", || self.forget_all(&orphans.ids()))?;
@@ -147,13 +157,18 @@ impl Runner {
     }
 }
 
+/// The sets of which some snapshot is not there.
+fn lacking(holds: &Holds, is_there: impl Fn(&str) -> bool) -> Vec<&str> {
+    let lacking = holds.iter().filter(|(_, snapshots)| !snapshots.iter().all(|id| is_there(id)));
+    lacking.map(|(set, _)| set.as_str()).collect()
+}
+
 /// Whether all sets are there that have to be, with each of their snapshots.
 ///
 /// # Errors
 /// [`Class::Suspicious`] if some are not: nobody but retention lets any go, and those have not to be there.
 pub(crate) fn holding(holds: &Holds, is_there: impl Fn(&str) -> bool) -> Outcome<()> {
-    let lacks: Vec<&str> =
-        holds.iter().filter(|(_, snapshots)| !snapshots.iter().all(|id| is_there(id))).map(|(set, _)| set.as_str()).collect();
+    let lacks = lacking(holds, is_there);
     if lacks.is_empty() {
         return Ok(());
     }

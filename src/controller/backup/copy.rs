@@ -3,6 +3,7 @@
 //! A copy that fails says nothing about the repository that it was to be made of: it is told beside it, and a second target
 //! that does not answer stops no work of the first.
 
+use super::drill::upkeep;
 use super::keys::{self, Hand};
 use super::step::{self, LOOK, Progress, Step};
 use super::{Ground, due, say_vault, target};
@@ -69,32 +70,32 @@ fn vault_of(world: &World, ground: &Ground) -> Option<Arc<BackupVault>> {
 fn prunes(vault: &BackupVault, began: Timestamp) -> bool {
     let status = vault.status.as_ref();
     // Nobody reads a vault any more whose app is gone, and what is not whole must not thin out the other.
-    if !super::drill::may_destroy(vault) || status.is_some_and(|status| status.retain_until.is_some()) {
+    if !upkeep::may_destroy(vault) || status.is_some_and(|status| status.retain_until.is_some()) {
         return false;
     }
     let tidied = status.and_then(|status| due::time(status.copied.as_ref()?.tidied.as_ref()));
-    let sunday = began.to_zoned(due::zone()).weekday() == super::drill::PRUNED_ON;
+    let sunday = began.to_zoned(due::zone()).weekday() == upkeep::PRUNED_ON;
     sunday || tidied.is_none_or(|tidied| began.duration_since(tidied) > TIDIED_EVERY)
 }
 
 /// For how long a copy goes on: it is a part of the upkeep, and backups and restores of the app wait for that. What is left is
 /// copied the next day.
-const TIME: Duration = Duration::from_secs(60 * 60);
+const TIME: Duration = Duration::from_hours(1);
 
 /// What the runner is told.
 fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Task {
     let vault = vault_of(world, ground);
     // Nothing waits for the copy of an app that is gone.
     let retained = vault.as_ref().and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.retain_until.is_some());
-    let word = vault.as_ref().and_then(|vault| super::said(vault, ACKNOWLEDGE_RETENTION, began));
+    let shrunk = vault.as_ref().is_some_and(|vault| upkeep::says(vault, ACKNOWLEDGE_RETENTION, began));
     Task::Copy {
         to: there.repository(),
         issue: there.issue(),
-        holds: super::drill::held_there(world, &ground.tenant_id, &[]),
+        holds: upkeep::held_there(world, &ground.tenant_id, &[]),
         prune: vault.as_ref().is_some_and(|vault| prunes(vault, began)),
-        shrunk: word.is_some_and(|said| began.duration_since(said) < super::drill::WORD),
+        shrunk,
         seconds: (!retained).then_some(TIME.as_secs()),
-        deleted_days: Some(super::drill::deleted_days(there)),
+        deleted_days: Some(upkeep::deleted_days(there)),
     }
 }
 

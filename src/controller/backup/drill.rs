@@ -4,6 +4,7 @@
 //! volume that goes with the pod.
 
 mod shown;
+pub mod upkeep;
 
 use self::shown::{record, settle};
 use super::ground::lacks;
@@ -12,18 +13,15 @@ use super::load::{self, Load, Pattern, database_of};
 use super::step::{self, LOOK, Progress, Step};
 use super::{Ground, copy, ground, say_vault, scratch, tidy, wait, write};
 use crate::backup::jobs::{DATA, Mount, Volume};
-use crate::backup::retention::{self, Committed, Situation};
-use crate::backup::work::{Class, Holds, Report, Task};
+use crate::backup::work::{Class, Report, Task};
 use crate::controller::Context;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
 use crate::controller::world::World;
-use crate::controller::world::backups::Record;
 use crate::policy::AppKey;
-use crate::request::backup::{BackupVaultStatus, Level, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
-use crate::request::names::ACKNOWLEDGE_RETENTION;
+use crate::request::RestoreDrill;
+use crate::request::backup::{Level, RunFailure, RunKind, RunPhase, RunStatus, SetRecord, StepRecord, VAULT_NAMESPACE};
 use crate::request::written;
-use crate::request::{BackupVault, RestoreDrill};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
@@ -31,8 +29,6 @@ const READ: &str = "read";
 const FORGET: &str = "forget";
 const RESTORE: &str = "restore";
 const LOAD: &str = "load:";
-/// Day of the week on which room is given back: Sunday, when least is done.
-pub(super) const PRUNED_ON: jiff::civil::Weekday = jiff::civil::Weekday::Sunday;
 
 /// Bytes up to which a set is restored into an empty folder of the node rather than onto a volume.
 const SMALL: u64 = 64 << 20;
@@ -71,7 +67,9 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
 
 fn set_of(world: &World, drill: &RestoreDrill) -> Option<SetRecord> {
     let vault = world.backups.vaults.get(&drill.spec.tenant_id)?;
-    vault.status.as_ref()?.sets.iter().find(|set| set.name == drill.spec.set).cloned()
+    let found = vault.status.as_ref()?.sets.iter().find(|set| set.name == drill.spec.set).cloned();
+    // Whatever looks through the whole repository asks for no certain set of it.
+    found.or_else(|| (drill.spec.level < Level::Restore).then(SetRecord::default))
 }
 
 /// Why a drill of a set proves nothing about what could be lost today; none when it does.
@@ -161,9 +159,10 @@ async fn go_on(
         None => Volume::Empty,
     };
     let manifest = set.manifest.clone();
-    if step_name == FORGET && !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, &name, number) } {
+    let is_there = { step::is_there(&ctx.world(), VAULT_NAMESPACE, &name, number) };
+    if step_name == FORGET && !is_there {
         // Until the Job is made it may change: a hold, or a restore that reads one of them.
-        let goes = { forgotten(&ctx.world(), ground, Timestamp::now()) };
+        let goes = { upkeep::forgotten(&ctx.world(), ground, Timestamp::now()) };
         if status.forgets != goes {
             status.forgets = goes;
             write(ctx, drill, &status).await?;
@@ -171,32 +170,13 @@ async fn go_on(
         }
     }
     let wanted = if step_name == FORGET {
-        let goes = { chosen(&ctx.world(), ground, &status) };
-        let sunday = Timestamp::now().to_zoned(super::due::zone()).weekday() == PRUNED_ON;
-        let snapshots: Vec<String> = goes.iter().flat_map(|set| set.snapshots.iter().cloned().chain([set.manifest.clone()])).collect();
-        // One that was begun on Sunday may end on Monday.
-        if snapshots.is_empty() && !sunday && !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, &name, number) } {
+        let Some(task) = ({ upkeep::task(&ctx.world(), ground, &status, Timestamp::now(), is_there) }) else {
             return ended(ctx, drill, status, ground, set, number, &Report::default()).await;
-        }
-        let known = { known(&ctx.world(), ground) };
-        let holds = { held_there(&ctx.world(), &ground.tenant_id, &status.forgets) };
-        let may_destroy = { ctx.world().backups.vaults.get(&ground.tenant_id).is_some_and(|vault| may_destroy(vault)) };
-        Step {
-            orders: vec![(
-                None,
-                order(Task::Forget {
-                    snapshots,
-                    prune: sunday && may_destroy,
-                    known: Some(known),
-                    holds,
-                    deleted_days: may_destroy.then(|| deleted_days(ground)),
-                }),
-            )],
-            ..base
-        }
+        };
+        Step { orders: vec![(None, order(task))], ..base }
     } else if step_name == READ {
         let read = drill.spec.slice.filter(|_| drill.spec.level >= Level::Read).map(|slice| (slice, 28));
-        let holds = { held_there(&ctx.world(), &ground.tenant_id, &[]) };
+        let holds = { upkeep::held_there(&ctx.world(), &ground.tenant_id, &[]) };
         Step { orders: vec![(None, order(Task::Check { read, holds }))], ..base }
     } else if step_name == RESTORE {
         let task = Task::Restore { manifest, parts: Vec::new(), into: Some(DATA.into()), replace: false };
@@ -220,82 +200,6 @@ async fn go_on(
     }
 }
 
-/// What the repository of a vault has to hold: all sets that it lists but these.
-pub(super) fn held_there(world: &World, tenant_id: &str, but: &[String]) -> Holds {
-    let sets = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref()).map(|status| status.sets.as_slice());
-    let sets = sets.unwrap_or_default().iter().filter(|set| !but.contains(&set.name));
-    sets.map(|set| (set.name.clone(), set.snapshots.iter().chain([&set.manifest]).cloned().collect())).collect()
-}
-
-/// Whether what is only hidden may go for good: not from a vault that is held, nor while something in it could not be read or
-/// restored, for what was deleted may be the only good that there is.
-pub(super) fn may_destroy(vault: &BackupVault) -> bool {
-    let sound = |status: &BackupVaultStatus| status.read_failures.count == 0 && status.drill_failures.count == 0;
-    !vault.spec.legal_hold && vault.status.as_ref().is_none_or(sound)
-}
-
-/// Days for which a bucket with versions keeps what was deleted at least: a mistake has to be found in them.
-const DELETED_DAYS: u32 = 7;
-
-/// For how long what was deleted is kept; the target itself does not let it go while it is locked.
-pub(super) fn deleted_days(ground: &Ground) -> u32 {
-    ground.target.spec.lock_days.max(DELETED_DAYS)
-}
-
-/// Names of the sets that retention lets go now; none that something reads at the moment.
-fn forgotten(world: &World, ground: &Ground, now: Timestamp) -> Vec<String> {
-    let Some(vault) = world.backups.vaults.get(&ground.tenant_id) else { return Vec::new() };
-    // As long as nobody knows what the class asks for, nothing goes by somebody else's rules.
-    if ground.grant.as_ref().is_none_or(|grant| world.register.class(&grant.data_class.name).is_none()) {
-        return Vec::new();
-    }
-    let goes = verdict(ground, vault, now).goes.into_iter().map(|gone| gone.id);
-    goes.filter(|set| !world.backups.in_use(set)).collect()
-}
-
-/// The runs whose snapshots stay: those whose sets the vault has, and those that are not over.
-fn known(world: &World, ground: &Ground) -> Vec<String> {
-    let vault = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref());
-    let sets = vault.map(|status| status.sets.as_slice()).unwrap_or_default().iter().map(|set| set.name.clone());
-    let going = world.backups.runs_of(&ground.tenant_id).filter(|run| !run.phase().is_over()).filter_map(|run| run.metadata.name.clone());
-    sets.chain(going).collect()
-}
-
-/// The sets that were chosen, as far as the vault still has them.
-fn chosen(world: &World, ground: &Ground, status: &RunStatus) -> Vec<SetRecord> {
-    let vault = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref());
-    let sets = vault.map(|status| status.sets.as_slice()).unwrap_or_default();
-    sets.iter().filter(|set| status.forgets.contains(&set.name)).cloned().collect()
-}
-
-/// How long an admin's word on retention counts: long enough for the next daily upkeep, not for what comes later.
-pub(super) const WORD: SignedDuration = SignedDuration::from_hours(48);
-
-/// What retention says of the sets of a vault.
-#[must_use]
-pub fn verdict(ground: &Ground, vault: &BackupVault, now: Timestamp) -> retention::Verdict {
-    let sets = vault.status.as_ref().map(|status| status.sets.as_slice()).unwrap_or_default();
-    let sets: Vec<Committed> = sets.iter().filter_map(SetRecord::committed).collect();
-    let zone = super::due::zone();
-    let acknowledged = super::said(vault, ACKNOWLEDGE_RETENTION, now).is_some_and(|said| now.duration_since(said) < WORD);
-    retention::decide(&ground.profile.retention, &sets, Situation { legal_hold: vault.spec.legal_hold, acknowledged, now, zone: &zone })
-}
-
-/// What is held, and how it is let go.
-fn held_words(tenant_id: &str, held: retention::Held) -> String {
-    let retention::Held { would_go, may_go, of } = held;
-    format!(
-        "retention would let {would_go} of {of} sets go at once, and at most {may_go} go without an admin's word, so they stay; if it is right (other rules, a hold that ended), say so, and they go with the next upkeep, within a day: kubectl annotate backupvault {tenant_id} --overwrite {ACKNOWLEDGE_RETENTION}=\"$(date --utc +%Y-%m-%dT%H:%M:%SZ)\""
-    )
-}
-
-/// What is to be done when sets are not in the repository any more.
-fn lost_words(tenant_id: &str) -> String {
-    format!(
-        " Nothing is forgotten or pruned until this is settled. Bring back what was deleted (docs/backups.md, \"Sets that are missing\"), or take the sets that are lost for good out of status.sets: kubectl edit backupvault {tenant_id} --subresource=status"
-    )
-}
-
 async fn ended(
     ctx: &Context,
     drill: &Arc<RestoreDrill>,
@@ -311,7 +215,7 @@ async fn ended(
         // What was read and forgotten before counts, whatever became of the copy.
         copy::told(ctx, &name, ground, status.steps[number].began.as_ref(), report).await?;
     } else if let Some(class) = report.failure {
-        let mend = if class == Class::Suspicious { lost_words(&drill.spec.tenant_id) } else { String::new() };
+        let mend = if class == Class::Suspicious { upkeep::lost_words(&drill.spec.tenant_id) } else { String::new() };
         return fail(ctx, drill, status, class, &format!("{step_name}: {}{mend}", report.message)).await;
     }
     step::record(&mut status.steps[number], report);
@@ -320,10 +224,10 @@ async fn ended(
         let held = {
             let world = ctx.world();
             let vault = world.backups.vaults.get(&ground.tenant_id);
-            vault.and_then(|vault| verdict(ground, vault, now).held).map(|held| held_words(&ground.tenant_id, held))
+            vault.and_then(|vault| upkeep::verdict(ground, vault, now).held).map(|held| upkeep::held_words(&ground.tenant_id, held))
         };
         say_vault(ctx, &ground.tenant_id, |vault| {
-            vault.sets.retain(|set| !status.forgets.contains(&set.name));
+            upkeep::strike_off(vault, &status.forgets, report);
             vault.tidied = Some(written(now));
             vault.held = held;
         })

@@ -188,7 +188,7 @@ impl Backups {
         set(&self.verified, seconds(status.proven.as_ref().map(|proven| &proven.recovery_point)));
         set(&self.drill_every, i64::from(ground.profile.drill.every_days) * 86400);
         flag(&self.drill_failed, status.drill_failures.count + status.read_failures.count > 0);
-        let verdict = drill::verdict(&ground, vault, now);
+        let verdict = drill::upkeep::verdict(&ground, vault, now);
         flag(&self.past_ceiling, verdict.past_ceiling());
         flag(&self.retention_held, verdict.held.is_some());
         flag(&self.floor_broken, !floor_met(&ground.profile.retention, &status, now));
