@@ -8,6 +8,7 @@ use super::language::Spoken;
 use super::screen::{self, Screen, Tone, counted, wrapped};
 use crate::request::check::Definitions;
 use crate::request::explain::Language;
+use crate::request::read::folders::Disk;
 use crate::request::read::{self, Finding, Tree, layout};
 use crate::review::{Review, review};
 use anyhow::{Context, Result};
@@ -105,7 +106,7 @@ impl Sources {
     pub fn review(&self) -> Result<(Tree, Review)> {
         let definitions = Definitions::compile()?;
         let mut tree = read::read(&self.paths)?;
-        let misplaced = layout::check(&self.paths, self.layout, &tree)?;
+        let misplaced = layout::check(&Disk, &self.paths, self.layout, &tree)?;
         tree.findings.extend(misplaced);
         let live = self.live.as_ref().map(|file| read::read_live(file)).transpose()?;
         let review = review(&tree, live.as_ref(), &definitions, Timestamp::now());

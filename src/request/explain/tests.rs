@@ -3,7 +3,7 @@
 use super::*;
 use crate::policy::Reason;
 use crate::request::check::Definitions;
-use crate::request::read::{self, layout};
+use crate::request::read::{self, folders, layout};
 use crate::review::review;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn found(example: &Example, text: &str) -> Vec<Code> {
     let named = if file.starts_with(folder.path().join("municipalities")) { folder.path().to_path_buf() } else { file };
     let paths = [PathBuf::from("examples/platform"), named];
     let mut tree = read::read(&paths).unwrap();
-    let wrongly_laid = layout::check(&paths, layout::Layout::Auto, &tree).unwrap();
+    let wrongly_laid = layout::check(&folders::Disk, &paths, layout::Layout::Auto, &tree).unwrap();
     tree.findings.extend(wrongly_laid);
     let live = live.map(|file| read::read_live(&file).unwrap());
     review(&tree, live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH).findings.into_iter().map(|finding| finding.code).collect()

@@ -76,7 +76,7 @@ fn walk(path: &Path, layer: usize, named: bool, seen: &mut HashSet<(u64, u64)>, 
     Ok(any)
 }
 
-fn is_read(path: &Path) -> bool {
+pub(super) fn is_read(path: &Path) -> bool {
     let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default();
     ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }

@@ -5,12 +5,12 @@
 //! such as hidden files and other extensions, is looked at too: another program might read it.
 
 use super::files::ReadError;
+use super::folders::{Entry, Folders, Kind};
 use super::{Code, Document, End, Finding, Tree, parse};
 use crate::request::GROUP;
 use crate::request::names::{APP_NAME_MAX, SLUG_MAX, is_slug};
 use std::collections::{HashMap, HashSet};
-use std::ffi::{OsStr, OsString};
-use std::fs::FileType;
+use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 /// The folder that has a layout.
@@ -31,12 +31,12 @@ pub enum Layout {
 /// Checks the layout below the named paths; what was read there is taken from the tree.
 ///
 /// Fails when a folder cannot be read, and with [`Layout::On`] when there is none to check.
-pub fn check(paths: &[PathBuf], layout: Layout, tree: &Tree) -> Result<Vec<Finding>, ReadError> {
+pub fn check(folders: &dyn Folders, paths: &[PathBuf], layout: Layout, tree: &Tree) -> Result<Vec<Finding>, ReadError> {
     if layout == Layout::Off {
         return Ok(Vec::new());
     }
     let broken = tree.findings.iter().map(|finding| &*finding.file).collect();
-    let mut check = Check { documents: HashMap::new(), broken, found: Vec::new(), seen: false };
+    let mut check = Check { folders, documents: HashMap::new(), broken, found: Vec::new(), seen: false };
     for document in &tree.documents {
         check.documents.entry(&document.file).or_default().push(document);
     }
@@ -50,6 +50,7 @@ pub fn check(paths: &[PathBuf], layout: Layout, tree: &Tree) -> Result<Vec<Findi
 }
 
 struct Check<'a> {
+    folders: &'a dyn Folders,
     documents: HashMap<&'a str, Vec<&'a Document>>,
     /// Files of which it is said already that they cannot be read.
     broken: HashSet<&'a str>,
@@ -69,28 +70,28 @@ impl Check<'_> {
             }
         }
         let inside = names.iter().rposition(|name| *name == FOLDER).map(|at| &names[at + 1..]);
-        let kind = std::fs::symlink_metadata(path).map_err(|source| failed(path, source))?.file_type();
+        let kind = self.folders.kind(path)?;
         match inside {
             // A clone may itself lie in a folder that is named so.
-            _ if path.join(FOLDER).is_dir() => self.root(path),
-            Some([]) if path.is_dir() => self.folder(path, kind),
-            Some([slug]) if path.is_dir() => self.municipality(path, slug, kind),
+            _ if self.folders.is_folder(&path.join(FOLDER)) => self.root(path),
+            Some([]) if self.folders.is_folder(path) => self.folder(path, kind),
+            Some([slug]) if self.folders.is_folder(path) => self.municipality(path, slug, kind),
             Some([_]) if self.holds_requests(path) => {
                 self.stray(path);
                 Ok(())
             }
             Some([slug, _]) => self.in_municipality(path, slug, kind),
-            None if path.is_dir() => self.root(path),
+            None if self.folders.is_folder(path) => self.root(path),
             _ => Ok(()),
         }
     }
 
     /// A folder that may hold `municipalities`.
     fn root(&mut self, path: &Path) -> Result<(), ReadError> {
-        for Entry { name, path, kind } in entries(path)? {
-            if name == FOLDER && path.is_dir() {
+        for Entry { name, path, kind } in self.folders.entries(path)? {
+            if name == FOLDER && self.folders.is_folder(&path) {
                 self.folder(&path, kind)?;
-            } else if name.eq_ignore_ascii_case(FOLDER) && path.is_dir() {
+            } else if name.eq_ignore_ascii_case(FOLDER) && self.folders.is_folder(&path) {
                 self.whole(&path, format!("the folder is named {}; write {FOLDER} in lower case", shown(&name)));
             }
         }
@@ -98,18 +99,18 @@ impl Check<'_> {
     }
 
     /// The folder `municipalities` itself.
-    fn folder(&mut self, path: &Path, kind: FileType) -> Result<(), ReadError> {
-        let entries = entries(path)?;
+    fn folder(&mut self, path: &Path, kind: Kind) -> Result<(), ReadError> {
+        let entries = self.folders.entries(path)?;
         // A platform's folder has the Municipality objects in one that is named so.
-        if !entries.iter().any(|entry| entry.path.is_dir() || self.holds_requests(&entry.path)) {
+        if !entries.iter().any(|entry| self.folders.is_folder(&entry.path) || self.holds_requests(&entry.path)) {
             return Ok(());
         }
         self.seen = true;
-        if kind.is_symlink() {
+        if kind == Kind::Link {
             self.whole(path, format!("{FOLDER} is a symbolic link; make it a folder of the repository itself"));
         }
         for Entry { name, path, kind } in entries {
-            if path.is_dir() {
+            if self.folders.is_folder(&path) {
                 self.municipality(&path, &name, kind)?;
             } else {
                 self.stray(&path);
@@ -133,9 +134,9 @@ impl Check<'_> {
     }
 
     /// The folder of one municipality.
-    fn municipality(&mut self, path: &Path, slug: &OsStr, kind: FileType) -> Result<(), ReadError> {
+    fn municipality(&mut self, path: &Path, slug: &OsStr, kind: Kind) -> Result<(), ReadError> {
         self.seen = true;
-        if kind.is_symlink() {
+        if kind == Kind::Link {
             self.whole(path, "this is a symbolic link; make it a folder and put the requests themselves into it".into());
             return Ok(());
         }
@@ -147,24 +148,24 @@ impl Check<'_> {
             self.whole(path, message);
             return Ok(());
         }
-        for Entry { path, kind, .. } in entries(path)? {
+        for Entry { path, kind, .. } in self.folders.entries(path)? {
             self.in_municipality(&path, slug, kind)?;
         }
         Ok(())
     }
 
     /// What lies in the folder of a municipality.
-    fn in_municipality(&mut self, path: &Path, slug: &OsStr, kind: FileType) -> Result<(), ReadError> {
+    fn in_municipality(&mut self, path: &Path, slug: &OsStr, kind: Kind) -> Result<(), ReadError> {
         self.seen = true;
         let slug = slug.to_string_lossy();
-        if kind.is_symlink() {
+        if kind == Kind::Link {
             self.whole(path, "this is a symbolic link; put the request itself here".into());
-        } else if kind.is_dir() {
+        } else if kind == Kind::Folder {
             self.whole(
                 path,
                 format!("no folder lies in {FOLDER}/{slug}; put each request directly into it, as {FOLDER}/{slug}/<app>.yaml"),
             );
-        } else if !kind.is_file() {
+        } else if kind != Kind::File {
             self.whole(path, "this is not an ordinary file; remove it".into());
         } else if let Some(app) = self.app_named(path) {
             self.file(path, &slug, &app)?;
@@ -203,7 +204,7 @@ impl Check<'_> {
             return Ok(());
         }
         // It was read under another name, by a link, or it is empty.
-        let bytes = std::fs::read(path).map_err(|source| failed(path, source))?;
+        let bytes = self.folders.content(path)?;
         let (documents, broken) = parse(&name, 0, &bytes);
         let found = contents(&documents.iter().collect::<Vec<_>>(), slug, app);
         self.found.extend(found);
@@ -258,30 +259,6 @@ fn contents(documents: &[&Document], slug: &str, app: &str) -> Vec<Finding> {
         reject(first, "/metadata/name", message);
     }
     found
-}
-
-/// Something that lies in a folder.
-struct Entry {
-    name: OsString,
-    path: PathBuf,
-    /// Of itself, not of what a link leads to.
-    kind: FileType,
-}
-
-/// What lies in a folder, also what is hidden, in one order.
-fn entries(folder: &Path) -> Result<Vec<Entry>, ReadError> {
-    let mut entries = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|source| failed(folder, source))? {
-        let entry = entry.map_err(|source| failed(folder, source))?;
-        let (name, kind) = (entry.file_name(), entry.file_type().map_err(|source| failed(folder, source))?);
-        entries.push(Entry { path: folder.join(&name), name, kind });
-    }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(entries)
-}
-
-fn failed(path: &Path, source: std::io::Error) -> ReadError {
-    ReadError::Io { path: path.display().to_string(), source }
 }
 
 /// A name as it can be printed: control characters would do something to a terminal.

@@ -5,6 +5,8 @@
 
 pub mod files;
 pub mod finding;
+pub mod folders;
+pub mod git;
 pub mod layout;
 pub mod place;
 pub mod scalar;

@@ -1,6 +1,7 @@
 //! What lies in its place is fine, and whatever does not is found where it is.
 
 use super::*;
+use crate::request::read::folders::Disk;
 use crate::request::read::read;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -27,7 +28,7 @@ fn write(folder: &Path, file: &str, text: &str) {
 }
 
 fn checked(paths: &[PathBuf], layout: Layout) -> Result<Vec<Finding>, ReadError> {
-    check(paths, layout, &read(paths).unwrap())
+    check(&Disk, paths, layout, &read(paths).unwrap())
 }
 
 /// What is found below a folder: `file:line:column message`, each with its code.
