@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests may fail by unwrapping")]
 
 use jiff::Timestamp;
+use kopnams::cli::language::either;
+use kopnams::cli::plan::change::{self, sheet::Side};
 use kopnams::cli::plan::{sheet::Sheet, text};
 use kopnams::cli::screen::Screen;
 use kopnams::cli::{explain, validate};
@@ -10,7 +12,9 @@ use kopnams::desired::DesiredSet;
 use kopnams::policy::AppKey;
 use kopnams::request::check::Definitions;
 use kopnams::request::explain::Language;
+use kopnams::request::read::layout::Layout;
 use kopnams::request::read::{self, Code};
+use kopnams::review::change::Change;
 use kopnams::review::{Review, review};
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -120,17 +124,108 @@ fn the_program_speaks_the_language_of_its_environment_and_ends_as_it_says() {
     assert!(trouble.contains("there is no layout to check") && code == 2, "{trouble}");
 }
 
-#[test]
-fn the_schema_of_validate_is_current() {
-    let fresh = format!("{}\n", serde_json::to_string_pretty(&validate::schema()).unwrap());
-    let file = "docs/schemas/validate.schema.json";
+/// Compares a schema with the one that is published, or writes it; compiled, if it is to be tried.
+fn schema(name: &str, schema: &schemars::Schema) -> Option<jsonschema::Validator> {
+    let fresh = format!("{}\n", serde_json::to_string_pretty(schema).unwrap());
+    let file = format!("docs/schemas/{name}.schema.json");
     if std::env::var_os("KOPNAMS_GENERATE").is_some() {
         std::fs::create_dir_all("docs/schemas").unwrap();
         std::fs::write(file, fresh).unwrap();
-        return;
+        return None;
     }
-    assert!(std::fs::read_to_string(file).unwrap_or_default() == fresh, "{file} is old: run `make generate`");
-    let schema = jsonschema::validator_for(&serde_json::from_str(&fresh).unwrap()).unwrap();
+    assert!(std::fs::read_to_string(&file).unwrap_or_default() == fresh, "{file} is old: run `make generate`");
+    Some(jsonschema::validator_for(&serde_json::from_str(&fresh).unwrap()).unwrap())
+}
+
+/// The good examples, and the same after a pull request that does all kinds of things.
+fn between() -> (Change, Side, Side) {
+    let folder = tempfile::tempdir().unwrap();
+    let copied = std::process::Command::new("cp").args(["-r", "examples/requests/municipalities"]).arg(folder.path()).status().unwrap();
+    assert!(copied.success());
+    let file = |path: &str| folder.path().join("municipalities").join(path);
+    let edit = |path: &str, edits: &[(&str, &str)]| {
+        let mut text = std::fs::read_to_string(file(path)).unwrap();
+        for (from, to) in edits {
+            assert!(text.contains(from), "{path} has no {from}");
+            text = text.replace(from, to);
+        }
+        std::fs::write(file(path), text).unwrap();
+    };
+    edit("kuldigas-novads/majaslapa.yaml", &[("size: small", "size: medium"), ("www.kuldiga", "jauna.kuldiga")]);
+    edit("adazu-novads/bernudarzu-rinda.yaml", &[("size: small", "size: huge")]);
+    std::fs::remove_file(file("liepaja/socialais-dienests.yaml")).unwrap();
+    let new = "apiVersion: kopnams.lv/v1alpha1\nkind: MunicipalityApp\nmetadata: {name: lapa, namespace: balvu-novads}\n\
+               spec: {system: website, hostname: www.balvi.example.lv, parameters: {siteTitle: Balvu novads}}\n";
+    std::fs::write(file("balvu-novads/lapa.yaml"), new).unwrap();
+    std::fs::write(file("balvu-novads/LASI.txt"), "words").unwrap();
+    let head = folder.path().display().to_string();
+    let (change, base, mut head) =
+        change::compare("./examples/requests", &head, ".".as_ref(), &["examples/platform".into()], Layout::Auto).unwrap();
+    head.name = "./after".into();
+    (change, base, head)
+}
+
+#[test]
+fn a_plan_between_two_folders() {
+    let (found, base, head) = between();
+    let sheet = change::sheet::Sheet::of(&found, base, head);
+    for (language, name) in [(Language::En, "english"), (Language::Lv, "latvian")] {
+        let text = change::text::text(&sheet, language, Screen { width: Some(100), colour: false });
+        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        insta::assert_snapshot!(format!("a_change_in_{name}"), text);
+    }
+    insta::assert_snapshot!("a_change_as_markdown", change::markdown::markdown(&sheet, Language::En));
+    insta::assert_snapshot!("a_change_as_latvian_markdown", change::markdown::markdown(&sheet, Language::Lv));
+    let Some(schema) = schema("plan", &change::sheet::schema()) else { return };
+    let json = serde_json::to_value(&sheet).unwrap();
+    let problems: Vec<String> = schema.iter_errors(&json).map(|problem| problem.to_string()).collect();
+    assert_eq!(problems, Vec::<String>::new());
+    assert!(!schema.is_valid(&serde_json::json!({"risks": [{}]})));
+    // The same trees are the same bytes, whatever they are called; another tree is not.
+    let (again, base, head) = between();
+    let again = change::sheet::Sheet::of(&again, Side { name: "main".into(), ..base }, head);
+    assert_eq!((&again.hash, again.hash.len()), (&sheet.hash, 64));
+    let nothing = change::compare("./examples/requests", "./examples/requests", ".".as_ref(), &["examples/platform".into()], Layout::Auto);
+    let (nothing, base, head) = nothing.unwrap();
+    let nothing = change::sheet::Sheet::of(&nothing, base, head);
+    assert_ne!(nothing.hash, sheet.hash);
+    assert_eq!((nothing.summary.unchanged, nothing.summary.create + nothing.summary.change + nothing.summary.remove), (18, 0));
+}
+
+#[test]
+fn a_plan_that_is_too_long_for_a_comment_is_cut_between_its_parts() {
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for (folder, size) in folders.iter().zip(["small", "large"]) {
+        for number in 0..200 {
+            let slug = ["kuldigas-novads", "ludzas-novads", "liepaja"][number % 3];
+            let app = format!(
+                "apiVersion: kopnams.lv/v1alpha1\nkind: MunicipalityApp\nmetadata: {{name: app{number}, namespace: {slug}}}\n\
+                 spec: {{system: website, size: {size}, parameters: {{siteTitle: x}}}}\n"
+            );
+            let file = folder.path().join(format!("municipalities/{slug}/app{number}.yaml"));
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, app).unwrap();
+        }
+    }
+    let [base, head] = folders.each_ref().map(|folder| folder.path().display().to_string());
+    // With room for all of them.
+    let platform = tempfile::tempdir().unwrap();
+    assert!(std::process::Command::new("cp").args(["-r", "examples/platform"]).arg(platform.path()).status().unwrap().success());
+    let found = change::compare(&base, &head, ".".as_ref(), &[platform.path().into()], Layout::Auto).unwrap();
+    let sheet = change::sheet::Sheet::of(&found.0, found.1, found.2);
+    for language in [Language::En, Language::Lv] {
+        let text = change::markdown::markdown(&sheet, language);
+        assert!(text.chars().count() <= 60_000, "{}", text.len());
+        assert_eq!(text.matches("<details>").count(), text.matches("</details>").count(), "{text}");
+        assert!(text.matches("```").count().is_multiple_of(2), "{text}");
+        let cut = either(language, "Te vairs neietilpa:", "Not shown here for want of room:");
+        assert!(text.contains(cut) && text.contains(&sheet.hash[..16]), "{text}");
+    }
+}
+
+#[test]
+fn the_schema_of_validate_is_current() {
+    let Some(schema) = schema("validate", &validate::schema()) else { return };
     for paths in [["examples/platform", "examples/requests"], ["examples/platform", "examples/rejected"]] {
         let json: serde_json::Value = serde_json::from_str(&validate::json(&reviewed(&paths, None)).unwrap()).unwrap();
         let problems: Vec<String> = schema.iter_errors(&json).map(|problem| problem.to_string()).collect();

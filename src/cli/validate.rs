@@ -102,6 +102,12 @@ pub enum Format {
 }
 
 impl Sources {
+    /// These paths.
+    #[must_use]
+    pub const fn of(paths: Vec<PathBuf>, live: Option<PathBuf>, layout: Layout) -> Self {
+        Self { paths, live, layout }
+    }
+
     /// Reads everything and reviews it.
     pub fn review(&self) -> Result<(Tree, Review)> {
         let definitions = Definitions::compile()?;

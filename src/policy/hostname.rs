@@ -19,6 +19,9 @@ pub fn check(ask: Ask<'_>, zones: &[String], ledger: &Ledger) -> Option<Rejectio
         return reject(Reason::HostnameOutsideZones, message);
     }
     let (other, since) = ledger.claimant(host, ask.key)?;
-    let message = format!("`{host}` is claimed by {other} since {since}; write another name, or remove it there first");
+    // Between two sets of files nobody knows since when.
+    let known = since.parse::<jiff::Timestamp>().is_ok_and(|since| since > jiff::Timestamp::UNIX_EPOCH);
+    let since = if known { format!(" since {since}") } else { String::new() };
+    let message = format!("`{host}` is claimed by {other}{since}; write another name, or remove it there first");
     reject(Reason::HostnameTaken, message)
 }

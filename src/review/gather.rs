@@ -180,6 +180,13 @@ impl<'a> Gathered<'a> {
         }
     }
 
+    /// Whether an app is asked for, well or not.
+    #[must_use]
+    pub fn asks(&self, key: &AppKey) -> bool {
+        let id = Id { kind: "MunicipalityApp".into(), namespace: key.municipality.clone(), name: key.app.clone() };
+        self.objects.contains_key(&id) || self.refused_requests.contains_key(key)
+    }
+
     /// Whether a namespace exists that the operator did not make.
     #[must_use]
     pub fn is_foreign(&self, namespace: &str) -> bool {

@@ -3,6 +3,7 @@
 //! The same checks, the same register and the same [`decide`] as on a cluster, in the same order. An
 //! object that the API server would refuse does not exist for the decisions after it.
 
+pub mod change;
 pub mod gather;
 
 use crate::desired::{self, AppTenant, DesiredSet, Identity, Workload};
@@ -82,7 +83,11 @@ pub enum Home {
 /// Reviews files, and with `live` what a cluster holds beside them.
 #[must_use]
 pub fn review(tree: &Tree, live: Option<&Tree>, definitions: &Definitions, now: Timestamp) -> Review {
-    let gathered = gather::gather(tree, live, definitions);
+    review_of(gather::gather(tree, live, definitions), now)
+}
+
+/// Decides what was gathered.
+fn review_of(gathered: Gathered<'_>, now: Timestamp) -> Review {
     let mut review = Review { findings: gathered.findings.clone(), counts: gathered.counts.clone(), ..Review::default() };
     review.undecided = !["Municipality", "HostedSystem", "DataClass"].iter().any(|kind| gathered.seen.contains(*kind));
     if !review.undecided {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::request::read;
 
-const PLATFORM: &str = r#"
+pub const PLATFORM: &str = r#"
 apiVersion: kopnams.lv/v1alpha1
 kind: Municipality
 metadata: {name: riga}
@@ -36,13 +36,13 @@ spec:
   versions: [{name: "1.0"}]
 "#;
 
-fn app(name: &str, more: &str) -> String {
+pub fn app(name: &str, more: &str) -> String {
     format!(
         "---\napiVersion: kopnams.lv/v1alpha1\nkind: MunicipalityApp\nmetadata: {{name: {name}, namespace: riga}}\nspec: {{system: website{more}}}\n"
     )
 }
 
-fn tree(texts: &[&str]) -> Tree {
+pub fn tree(texts: &[&str]) -> Tree {
     let mut tree = Tree::default();
     for (layer, text) in texts.iter().enumerate() {
         let (documents, findings) = read::parse(&format!("{layer}.yaml"), layer, text.as_bytes());

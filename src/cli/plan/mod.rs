@@ -1,38 +1,76 @@
 //! `kopnams plan`: what files would create, change or be refused, without a cluster.
 
+pub mod change;
 pub mod sheet;
 pub mod text;
 
+use super::language::Spoken;
 use super::screen::{self, Screen};
-use super::validate::{Format, Sources, exit_code};
+use super::validate::{Sources, exit_code, is_without_platform};
+use crate::request::read::layout::Layout;
 use crate::review::Review;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use change::Between;
 use clap::{Args, ValueEnum};
 use sheet::Sheet;
 use std::fmt::Write;
+use std::path::PathBuf;
 
 /// Say what files would create, change or refuse, without a cluster.
 ///
 /// The decisions are the operator's own. Without --live nothing is granted yet, and requests are
 /// decided by name; with it, what the cluster has granted keeps its place and requests are decided by
 /// the time of their creation, new ones last. Files never remove an app that the cluster has.
+///
+/// With --base and --head it says what lies between two commits, as a pull request does: what is
+/// created, changed, removed and refused, what of the allotment is used before and after, and what an
+/// approver looks at first. Trees are read out of the repository; nothing is checked out. Only what the
+/// change itself makes wrong counts for the exit code.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kopnams plan examples/platform examples/requests
   kopnams plan examples/platform my-request.yaml --show objects
   kubectl get municipalityapps,municipalities -A -o yaml > live.yaml
   kopnams plan examples/platform requests --live live.yaml --output json | jq .summary
+  kopnams plan --base origin/main --head HEAD
+  kopnams plan --base origin/main --head HEAD --output markdown --lang lv > comment.md
+  kopnams plan --base ./before --head ./after examples/platform --summary
 
 Exit codes: 0 everything is granted, 1 something is refused or found, 2 wrong usage or a file could not be read.")]
 pub struct PlanArgs {
+    /// Files and folders with the platform's objects and requests; with --base and --head, what is on both sides.
+    #[arg(required_unless_present = "base", value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// What a cluster holds: the output of `kubectl get municipalityapps,municipalities -A -o yaml`.
+    #[arg(long, value_name = "FILE", conflicts_with = "base")]
+    live: Option<PathBuf>,
+    /// Whether files below a folder municipalities must lie as `municipalities/<slug>/<app>.yaml`.
+    #[arg(long, value_enum, default_value_t)]
+    layout: Layout,
     #[command(flatten)]
-    sources: Sources,
+    between: Between,
     /// How to print.
-    #[arg(long, short, value_enum, default_value_t = Format::Text)]
-    output: Format,
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Print one line: how many apps are created, changed, removed and refused.
+    #[arg(long, requires = "base", conflicts_with = "output")]
+    summary: bool,
     /// Also show what is made: with text, YAML takes the place of the table.
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, conflicts_with = "base")]
     show: Option<Show>,
+    #[command(flatten)]
+    spoken: Spoken,
+}
+
+/// How `kopnams plan` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// For programs; docs/schemas/plan.schema.json describes what lies between two commits.
+    Json,
+    /// For a comment on a pull request, of what lies between two commits: at most 60,000 characters.
+    Markdown,
 }
 
 /// What can be shown beside the plan.
@@ -45,16 +83,41 @@ enum Show {
 impl PlanArgs {
     /// Runs the command.
     pub fn run(self) -> Result<u8> {
-        let (_, review) = self.sources.review()?;
+        if let (Some(base), Some(head)) = (&self.between.base, &self.between.head) {
+            return self.run_between(base, head);
+        }
+        if self.output == Output::Markdown {
+            bail!("--output markdown is of what lies between two commits; write --base and --head, too");
+        }
+        let (_, review) = Sources::of(self.paths, self.live, self.layout).review()?;
         let sheet = Sheet::of(&review, self.show.is_some());
         let out = match (self.output, self.show) {
-            (Format::Json, _) => format!("{}\n", serde_json::to_string_pretty(&sheet)?),
-            (Format::Text, None) => text::text(&sheet, &review, Screen::stdout()),
-            (Format::Text, Some(Show::Objects)) => objects(&sheet, &review)?,
+            (Output::Json, _) => format!("{}\n", serde_json::to_string_pretty(&sheet)?),
+            (_, None) => text::text(&sheet, &review, Screen::stdout()),
+            (_, Some(Show::Objects)) => objects(&sheet, &review)?,
         };
         screen::print(&out).context("cannot write the output")?;
         Ok(exit_code(&review))
     }
+
+    fn run_between(&self, base: &str, head: &str) -> Result<u8> {
+        let (found, base, head) = change::compare(base, head, &self.between.repo, &self.paths, self.layout)?;
+        let sheet = change::sheet::Sheet::of(&found, base, head);
+        let language = self.spoken.language();
+        let out = match self.output {
+            _ if self.summary => format!("{}\n", change::words::summary(&sheet.summary, language)),
+            Output::Text => change::text::text(&sheet, language, Screen::stdout()),
+            Output::Json => format!("{}\n", serde_json::to_string_pretty(&sheet)?),
+            Output::Markdown => change::markdown::markdown(&sheet, language),
+        };
+        screen::print(&out).context("cannot write the output")?;
+        Ok(if found.is_refused() { crate::cli::REFUSED } else { exit_code_of_undecided(&found.after) })
+    }
+}
+
+/// What could not be decided is not fine.
+fn exit_code_of_undecided(after: &Review) -> u8 {
+    if is_without_platform(after) { crate::cli::TROUBLE } else { crate::cli::FINE }
 }
 
 /// Everything that would be made, as YAML; what is refused stands above it as comments.

@@ -6,6 +6,7 @@ use crate::policy::{Amounts, AppKey};
 use crate::request::app::Grant;
 use crate::request::read::{Finding, spread};
 use crate::review::{Home, Outcome, Review};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -57,7 +58,7 @@ pub struct HomeRow {
 pub type Objects = BTreeMap<&'static str, usize>;
 
 /// What is granted of an allotment: CPU in millicores, memory and storage in bytes.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Allotment {
     /// CPU in millicores.
@@ -71,7 +72,7 @@ pub struct Allotment {
 }
 
 /// A part of an allotment.
-#[derive(Clone, Copy, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Use {
     /// What the granted apps hold.
     pub granted: u64,
@@ -105,7 +106,7 @@ pub struct AppRow<'a> {
 }
 
 /// One changed choice of an app.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Change {
     /// `system`, `version`, `revision`, `size`, `data class`, `hostname`, `egress`.
     pub field: &'static str,
@@ -236,7 +237,9 @@ fn rendered(set: &DesiredSet) -> Vec<Value> {
     set.objects().map(|object| json!(object)).collect()
 }
 
-fn changes(before: &Grant, now: &Grant) -> Vec<Change> {
+/// The choices in which two grants differ.
+#[must_use]
+pub fn changes(before: &Grant, now: &Grant) -> Vec<Change> {
     let none = || "none".to_string();
     let choices = |grant: &Grant| -> [(&'static str, String); 7] {
         let named: BTreeSet<&str> = grant.egress.iter().map(String::as_str).collect();

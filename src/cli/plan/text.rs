@@ -110,17 +110,25 @@ fn paint_mark(screen: Screen, tone: Tone, text: &str) -> String {
     }
 }
 
-/// What is used of the allotment: figures with a bar each, in two columns if they fit.
-fn used(out: &mut String, allotment: &Allotment, screen: Screen) {
-    let parts = [
+/// A part of an allotment: its name, what is used of it, and how its figures are written.
+pub type Part = (&'static str, Use, fn(u64) -> String);
+
+/// The parts of an allotment, each with its name and how its figures are written.
+#[must_use]
+pub fn parts(allotment: &Allotment) -> [Part; 4] {
+    [
         ("cpu", allotment.cpu, cores as fn(u64) -> String),
         ("memory", allotment.memory, write_bytes),
         ("storage", allotment.storage, write_bytes),
         ("apps", allotment.apps, |n| n.to_string()),
-    ];
+    ]
+}
+
+/// What is used of the allotment: figures with a bar each, in two columns if they fit.
+fn used(out: &mut String, allotment: &Allotment, screen: Screen) {
     let half = (screen.columns() - 2) / 2;
     let mut second = false;
-    for (name, part, write) in parts {
+    for (name, part, write) in parts(allotment) {
         let (full, tone) = bar(part);
         let figures = format!("{} of {}", write(part.granted), write(part.allowed));
         let length = 8 + usize::try_from(BAR).unwrap_or(0) + 2 + figures.chars().count();
@@ -143,6 +151,14 @@ fn used(out: &mut String, allotment: &Allotment, screen: Screen) {
     }
 }
 
+/// A bar of what is used: `##........`.
+#[must_use]
+pub fn share(part: Use) -> String {
+    let full = bar(part).0;
+    let times = |mark: &str, number: u64| mark.repeat(usize::try_from(number).unwrap_or(0));
+    times("#", full) + &times(".", BAR.saturating_sub(full))
+}
+
 /// How much of a bar is full: at least something if anything is used, all of it only if nothing is left.
 fn bar(part: Use) -> (u64, Tone) {
     let Use { granted, allowed } = part;
@@ -160,7 +176,8 @@ fn bar(part: Use) -> (u64, Tone) {
 }
 
 /// Millicores as cores: `1.5`.
-fn cores(millis: u64) -> String {
+#[must_use]
+pub fn cores(millis: u64) -> String {
     let text = format!("{}.{:03}", millis / 1000, millis % 1000);
     text.trim_end_matches('0').trim_end_matches('.').to_string()
 }

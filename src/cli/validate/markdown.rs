@@ -61,7 +61,8 @@ pub fn markdown(review: &Review, language: Language) -> String {
 }
 
 /// A message: what stands between backticks is code, the rest is text.
-fn escaped_message(text: &str) -> String {
+#[must_use]
+pub fn escaped_message(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     let mut out = String::new();
     // A backtick without a second one is text.
@@ -77,14 +78,16 @@ fn escaped_message(text: &str) -> String {
 }
 
 /// Text as code; what code cannot hold in a table is shown as text.
-fn code(text: &str) -> String {
+#[must_use]
+pub fn code(text: &str) -> String {
     let text: String = text.chars().map(printable).collect();
     let fits = !text.trim().is_empty() && !text.contains(['`', '|', '\\']);
     if fits { format!("`{text}`") } else { escaped(&text) }
 }
 
 /// Text in which nothing is Markdown or HTML, a link, or the name of a person or an issue.
-fn escaped(text: &str) -> String {
+#[must_use]
+pub fn escaped(text: &str) -> String {
     let mut out = String::new();
     let mut before = String::new();
     for character in text.chars().map(printable) {

@@ -57,6 +57,19 @@ pub struct Document {
     pub listed: bool,
 }
 
+impl Tree {
+    /// Names the files otherwise.
+    pub fn rename(&mut self, name: impl Fn(&str) -> String) {
+        let findings = self.documents.iter_mut().flat_map(|document| &mut document.findings).chain(&mut self.findings);
+        for finding in findings {
+            finding.file = name(&finding.file).into();
+        }
+        for document in &mut self.documents {
+            document.file = name(&document.file).into();
+        }
+    }
+}
+
 /// Reads files and folders that people wrote.
 pub fn read(paths: &[PathBuf]) -> Result<Tree, ReadError> {
     read_within(paths, FILE_MAX)

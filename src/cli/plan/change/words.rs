@@ -1,0 +1,108 @@
+//! The words of a plan between two commits, in Latvian and English.
+
+use super::risk::{Risk, RiskKind};
+use super::sheet::{AppRow, Summary};
+use crate::cli::language::either;
+use crate::request::explain::Language;
+
+/// What it all comes to, in one line. With numbers behind, no Latvian noun has to agree with them.
+#[must_use]
+pub fn summary(summary: &Summary, language: Language) -> String {
+    let Summary { create, change, remove, refuse, unchanged, findings, .. } = summary;
+    match language {
+        Language::Lv => {
+            format!("izveidos: {create}, mainīs: {change}, noņems: {remove}, noraidīs: {refuse}, nemainīs: {unchanged}; jālabo: {findings}")
+        }
+        Language::En => format!(
+            "apps: {create} to create, {change} to change, {remove} to remove, {refuse} refused, {unchanged} unchanged; to mend: {findings}"
+        ),
+    }
+}
+
+/// What becomes of an app.
+#[must_use]
+pub fn action(app: &AppRow<'_>, language: Language) -> &'static str {
+    match app.action {
+        "create" => either(language, "tiks izveidota", "will be created"),
+        "change" => either(language, "mainīsies", "will change"),
+        "remove" => either(language, "tiks noņemta", "will be removed"),
+        _ if app.grant.is_some() => either(language, "noraidīta, paliek kā līdz šim", "refused, so it stays as it is"),
+        _ => either(language, "noraidīta", "refused"),
+    }
+}
+
+/// The name of a choice of an app, or of a part of an allotment.
+#[must_use]
+pub fn field(field: &'static str, language: Language) -> &'static str {
+    match (language, field) {
+        (Language::Lv, "system") => "sistēma",
+        (Language::Lv, "version") => "versija",
+        (Language::Lv, "revision") => "redakcija",
+        (Language::Lv, "size") => "izmērs",
+        (Language::Lv, "data class") => "datu klase",
+        (Language::Lv, "hostname") => "adrese",
+        (Language::Lv, "egress") => "savienojumi uz āru",
+        (Language::Lv, "memory") => "atmiņa",
+        (Language::Lv, "storage") => "krātuve",
+        (Language::Lv, "apps") => "lietotnes",
+        _ => field,
+    }
+}
+
+/// A risk in a sentence.
+#[must_use]
+pub fn risk(risk: &Risk, language: Language) -> String {
+    let Risk { municipality, app, .. } = risk;
+    let (before, now) = (risk.before.as_deref(), risk.now.as_deref());
+    let (grace, kept) = (risk.grace_days.unwrap_or_default(), risk.retention_days.unwrap_or_default());
+    let who = format!("`{municipality}/{app}`");
+    match (risk.kind, language) {
+        (RiskKind::Removal, Language::En) => format!(
+            "{who} ({}) is removed: it is stopped at once, a last backup is made and tried, its data goes after {grace} days, and the backups are kept for {kept} days after that.",
+            before.unwrap_or_default()
+        ),
+        (RiskKind::Removal, Language::Lv) => format!(
+            "{who} ({}) tiek noņemta: tā tiek uzreiz apturēta, tiek izveidota un pārbaudīta pēdējā rezerves kopija, dati tiek dzēsti pēc {grace} dienām, bet rezerves kopijas glabā vēl {kept} dienas.",
+            before.unwrap_or_default()
+        ),
+        (RiskKind::DataClass, Language::En) => match before {
+            Some(before) => format!("{who} holds data of the class `{}` from now on, and of `{before}` before.", now.unwrap_or_default()),
+            None => format!("{who} holds data of the class `{}`, which has requirements of its own.", now.unwrap_or_default()),
+        },
+        (RiskKind::DataClass, Language::Lv) => match before {
+            Some(before) => format!("{who} turpmāk glabās datus ar klasi `{}`, līdz šim – `{before}`.", now.unwrap_or_default()),
+            None => format!("{who} glabās datus ar klasi `{}`, kurai ir īpašas prasības.", now.unwrap_or_default()),
+        },
+        (RiskKind::EndOfLife, Language::En) => {
+            format!("{who} gets `{}`, which is looked after until {} only.", before.unwrap_or_default(), now.unwrap_or_default())
+        }
+        (RiskKind::EndOfLife, Language::Lv) => {
+            format!("{who} saņem `{}`, ko uztur tikai līdz {}.", before.unwrap_or_default(), now.unwrap_or_default())
+        }
+        (RiskKind::Version, Language::En) => {
+            format!("{who} gets another version: `{}` becomes `{}`.", before.unwrap_or_default(), now.unwrap_or_default())
+        }
+        (RiskKind::Version, Language::Lv) => {
+            format!("{who} saņem citu versiju: `{}` vietā `{}`.", before.unwrap_or_default(), now.unwrap_or_default())
+        }
+        (RiskKind::Hostname, Language::En) => match now {
+            Some(now) => format!("{who} is at `{now}` from now on, and `{}` leads nowhere.", before.unwrap_or_default()),
+            None => format!("{who} has no address any more; `{}` leads nowhere.", before.unwrap_or_default()),
+        },
+        (RiskKind::Hostname, Language::Lv) => match now {
+            Some(now) => format!("{who} turpmāk būs adresē `{now}`, un `{}` vairs nedarbosies.", before.unwrap_or_default()),
+            None => format!("{who} vairs nav adreses; `{}` vairs nedarbosies.", before.unwrap_or_default()),
+        },
+        (RiskKind::Stopped, Language::En) => format!("{who} is stopped; its data is kept."),
+        (RiskKind::Stopped, Language::Lv) => format!("{who} tiek apturēta; dati tiek saglabāti."),
+    }
+}
+
+/// What was wrong before and is not of this change.
+#[must_use]
+pub fn known(known: usize, language: Language) -> Option<String> {
+    (known > 0).then(|| match language {
+        Language::Lv => format!("Kas nebija pareizi jau pirms šīm izmaiņām un te nav rādīts: {known}."),
+        Language::En => format!("What was wrong before this change already, and is not shown: {known}."),
+    })
+}
