@@ -101,13 +101,27 @@ pub struct CommandCheck {
     pub command: Vec<String>,
 }
 
+/// Whether a path is one of a page of the app that is asked: behind where the app is, nothing of it leads anywhere else.
+#[must_use]
+pub fn is_page(path: &str) -> bool {
+    path.starts_with('/') && !path.starts_with("//") && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#')
+}
+
 /// What a page says of itself does not fit a check.
 fn flaw(check: &HttpCheck) -> Option<String> {
     let path = &check.path;
-    let plain = path.starts_with('/') && !path.starts_with("//") && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
-    (!plain).then(|| {
+    (!is_page(path)).then(|| {
         format!("`{path}` is no path of a page; write one that begins with a single / and has no spaces and no letters beyond ASCII but as %C4%81, for example /news?page=1")
     })
+}
+
+/// Why a page cannot be asked for of an app that nobody can reach, and what to do.
+#[must_use]
+pub fn unroutable(check: &HttpCheck) -> String {
+    format!(
+        "check {}: the app has no route, so {} cannot be asked for; write route on the version of its catalogue entry, or take the check out of the request",
+        check.name, check.path
+    )
 }
 
 /// What is wrong with pages that are asked for, in plain words.

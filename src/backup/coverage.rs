@@ -13,7 +13,7 @@ use serde_json::Value;
 mod entry;
 mod objects;
 
-pub use entry::{Database, EntryBackup, Exclusion, PathExclusion, WorkloadKind, container_in};
+pub use entry::{Database, EntryBackup, Exclusion, PathExclusion, WorkloadKind, container_in, is_below};
 use objects::{Consumer, claims_of, find, pod_of, template_of};
 
 /// The user that reads a volume where nothing says whose it is: restic's and distroless's nobody in particular.

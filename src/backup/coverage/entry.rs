@@ -107,6 +107,12 @@ pub struct PathExclusion {
     pub reason: String,
 }
 
+/// Whether a path is one below the folder that it is of.
+#[must_use]
+pub fn is_below(path: &str) -> bool {
+    !path.split('/').any(|step| matches!(step, "" | "." | ".."))
+}
+
 impl EntryBackup {
     /// What does not fit the objects that the entry renders, in plain words. With none, [`super::plan`] finds every database.
     #[must_use]
@@ -150,8 +156,7 @@ impl EntryBackup {
         for skip in self.skip.iter().filter(|skip| self.empty.contains(&skip.volume)) {
             found.push(format!("the volume `{}` stands in skip and in empty; take it out of one of the two", skip.volume));
         }
-        let outside = |path: &str| path.split('/').any(|step| matches!(step, "" | "." | ".."));
-        for wrong in self.exclude.iter().filter(|one| outside(&one.path)) {
+        for wrong in self.exclude.iter().filter(|one| !is_below(&one.path)) {
             found.push(format!("exclude: `{}` is no path below the volume's root; write for example cache/thumbnails", wrong.path));
         }
         found

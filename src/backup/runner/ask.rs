@@ -1,6 +1,6 @@
 //! Asks an app that was started on a backup whether it answers, and whether its pages are what they have to be.
 
-use super::super::check::{HttpCheck, judge};
+use super::super::check::{HttpCheck, judge, unroutable};
 use super::super::work::{Class, Report};
 use super::failure::{Failure, Outcome};
 use super::{probe, say};
@@ -24,6 +24,10 @@ const MOST: usize = 4 << 20;
 /// to lead to a pod that is ready, and a page a moment to be made, so both are asked for again for a while.
 pub(super) fn ask(report: &mut Report, endpoint: Option<&str>, host: Option<&str>, checks: &[HttpCheck]) -> Outcome<()> {
     let Some(endpoint) = endpoint else {
+        // A page that nobody has seen is none that is as it has to be.
+        if let Some(check) = checks.first() {
+            return Err(Failure::new(Class::CheckFailed, format!("{}.", unroutable(check))));
+        }
         "What the app was asked is as it has to be.".clone_into(&mut report.message);
         return Ok(());
     };
@@ -153,8 +157,11 @@ mod tests {
         let mut report = Report::default();
         let fine = server("200 OK", "", 0);
         let check = HttpCheck { name: "front".into(), path: "/".into(), status: 200, contains: None };
-        assert_eq!(ask(&mut report, Some(&fine), None, &[check]), Ok(()));
+        assert_eq!(ask(&mut report, Some(&fine), None, std::slice::from_ref(&check)), Ok(()));
         assert!(report.message.ends_with("and its page is as it has to be."), "{}", report.message);
         assert_eq!(ask(&mut report, None, None, &[]), Ok(()));
+        let unseen = ask(&mut report, None, None, &[check]).unwrap_err();
+        assert_eq!(unseen.class, Class::CheckFailed);
+        assert!(unseen.message.starts_with("check front: the app has no route, so / cannot be asked for; "), "{}", unseen.message);
     }
 }

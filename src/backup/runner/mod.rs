@@ -14,6 +14,7 @@
 //! upkeep   check, forget, prune, list
 //! versions what a bucket keeps of what was deleted
 //! orphans  what runs left that never came to a set
+//! order    whether what an order names can be followed
 //! ask      whether an app that was started answers as it has to
 //! canary   a set that is damaged on purpose, whose drill has to fail
 //! probe    whether a target answers at all
@@ -41,6 +42,7 @@ pub mod issue;
 mod lanes;
 mod mirror;
 mod objects;
+mod order;
 mod orphans;
 pub mod part;
 pub mod prepare;
@@ -115,6 +117,7 @@ impl Runner {
                 return Err(Failure::order(format!("The {name} of the order is `{text}`; letters, digits, `-`, `.` and `_` are allowed.")));
             }
         }
+        order::judge(&work.task)?;
         let credentials =
             Credentials { access_key: secret(&settings.folder, ACCESS_KEY_FILE)?, secret_key: secret(&settings.folder, SECRET_KEY_FILE)? };
         let restic = Restic::new(settings, &work.repository, &work.tenant, credentials, settings.folder.join(PASSWORD_FILE))?;
