@@ -54,7 +54,7 @@ pub async fn work(ctx: Arc<Context>, mut leading: watch::Receiver<bool>) {
 pub(super) async fn reconcile_app(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileError> {
     let seen = { ctx.world().apps.get(key).cloned() };
     let Some(record) = seen else {
-        return unclaimed::reconcile(ctx, key).await;
+        return Box::pin(unclaimed::reconcile(ctx, key)).await;
     };
     if record.object.metadata.deletion_timestamp.is_some() {
         return removal::hand_over(ctx, key, &record).await;

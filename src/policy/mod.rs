@@ -9,15 +9,15 @@ pub mod hostname;
 pub mod register;
 pub mod rejection;
 pub mod rollout;
+pub mod wishes;
 
 pub use allotment::{Amounts, AppKey, Ledger};
 pub use register::{Concern, Register};
 pub use rejection::{Reason, Rejection};
 pub use rollout::Course;
 
-use crate::backup::check;
-use crate::desired::Kind;
 use crate::request::app::{Earlier, Grant, GrantedClass, GrantedSize};
+use crate::request::backup::AppBackup;
 use crate::request::names::{APP_NAME_MAX, is_slug};
 use crate::request::quantity::{Bytes, Cpu, write_cpu};
 use crate::request::system::{HostedSystemSpec, Size, Version};
@@ -25,7 +25,6 @@ use crate::request::{DataClassSpec, MunicipalityAppSpec, Requirement, written};
 use crate::template::For;
 use catalogue::Entry;
 use jiff::Timestamp;
-use serde_json::Value;
 
 /// A request as policy sees it.
 #[derive(Clone, Copy, Debug)]
@@ -116,6 +115,7 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         if ask.turn != Turn::Back {
             found.extend(shrinks(&size, ask.standing));
         }
+        let mut backup = AppBackup::default();
         if let Some(template) = chosen.from.template(&chosen.version.name) {
             let app = For {
                 key: ask.key,
@@ -129,14 +129,17 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
             };
             // What can be rendered now can be rendered again, for the same grant.
             match template.render(app) {
-                Ok(objects) => found.extend(backup_wishes(ask, chosen.version, &objects)),
+                Ok(objects) => match wishes::granted(ask, chosen.version, &objects) {
+                    Ok(wishes) => backup = wishes,
+                    Err(more) => found.extend(more),
+                },
                 Err(problem) => {
                     found.push(Rejection::new(Reason::ParametersInvalid, "/spec/parameters", problem));
                     return None;
                 }
             }
         }
-        Some(granted(ask, &chosen, size, now))
+        Some(granted(ask, &chosen, size, backup, now))
     });
     match grant {
         // It had its place before, and what does not answer must not keep it.
@@ -147,18 +150,6 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         }
         _ => Err(found),
     }
-}
-
-/// What a request wishes for its backups and does not fit what it comes to. What the app had before is not judged by it.
-fn backup_wishes(ask: Ask<'_>, version: &Version, objects: &[(Kind, Value)]) -> Vec<Rejection> {
-    if ask.turn == Turn::Back {
-        return Vec::new();
-    }
-    let (wishes, entry) = (&ask.spec.backup, &version.backup);
-    let reject = |place| move |message| Rejection::new(Reason::BackupInvalid, place, message);
-    let excluded = entry.exclusion_problems(&wishes.exclude, objects).into_iter().map(reject("/spec/backup/exclude"));
-    let checks = check::request_problems(&wishes.checks, &entry.checks, version.route.is_some());
-    excluded.chain(checks.into_iter().map(reject("/spec/backup/checks"))).collect()
 }
 
 /// The catalogue objects that a request comes to.
@@ -175,7 +166,7 @@ struct Chosen<'a> {
 }
 
 /// The grant for what was chosen, with the memory of what the app had.
-fn granted(ask: Ask<'_>, chosen: &Chosen<'_>, size: GrantedSize, now: Timestamp) -> Grant {
+fn granted(ask: Ask<'_>, chosen: &Chosen<'_>, size: GrantedSize, backup: AppBackup, now: Timestamp) -> Grant {
     let written = written(now);
     let revision = chosen.revision.to_string();
     let same_system = ask.same_system();
@@ -207,6 +198,7 @@ fn granted(ask: Ask<'_>, chosen: &Chosen<'_>, size: GrantedSize, now: Timestamp)
         parameters: ask.spec.parameters.clone(),
         suspend: ask.spec.suspend,
         rotation: ask.spec.rotate_secrets.clone(),
+        backup,
     }
 }
 

@@ -226,6 +226,18 @@ fn wishes_for_backups_that_fit_nothing_are_refused_and_those_that_fit_are_grante
     };
     let without = |volume: &str| json!({"exclude": [{"volume": volume, "reason": "made anew"}]});
     assert_eq!(wish(without("cache")), Vec::<String>::new());
+    let granted = ask(&register, "kuldigas-novads", "a", {
+        let mut request = good();
+        request["backup"] = without("cache");
+        request
+    });
+    let granted = granted.unwrap();
+    assert_eq!(json!(granted.backup), without("cache"), "what works on backups reads the grant and not the request");
+    // As it stands on the namespace; and as an older release wrote it there.
+    let mut text = serde_json::to_value(&granted).unwrap();
+    assert_eq!(serde_json::from_value::<Grant>(text.clone()).unwrap(), granted);
+    text.as_object_mut().unwrap().remove("backup");
+    assert!(serde_json::from_value::<Grant>(text).unwrap().backup.is_empty());
     assert_eq!(wish(without("cahce")), ["BackupInvalid /spec/backup/exclude: the system has no volume `cahce`; write one of cache"]);
     let page = json!({"checks": {"http": [{"name": "front", "path": "/"}]}});
     assert_eq!(

@@ -239,6 +239,9 @@ pub struct Grant {
     /// The request's text at which the generated passwords were last made anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<String>,
+    /// The wishes for its backups that were granted; none of an older release, until it is decided again.
+    #[serde(default, skip_serializing_if = "AppBackup::is_empty")]
+    pub backup: AppBackup,
 }
 
 /// A revision that an app had.

@@ -273,26 +273,9 @@ async fn fail(
 
 #[cfg(test)]
 mod tests {
+    use super::super::ground::tests::ground;
     use super::*;
     use crate::request::app::Grant;
-    use crate::request::backup::{PlatformBackup, Profile};
-    use serde_json::json;
-
-    fn ground() -> Ground {
-        let target = json!({
-            "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupTarget", "metadata": {"name": "s3"},
-            "spec": {"endpoint": "https://s3.example.lv", "bucket": "kopnams", "maintainerSecret": "s3", "egress": []},
-        });
-        let settings: PlatformBackup = serde_json::from_value(json!({"target": "s3", "image": "i"})).unwrap();
-        Ground {
-            key: AppKey::new("ogres-novads", "majaslapa"),
-            tenant_id: "t".into(),
-            grant: Some(Grant::default()),
-            settings,
-            target: Arc::new(serde_json::from_value(target).unwrap()),
-            profile: Profile { rpo_hours: 4, ..Profile::default() },
-        }
-    }
 
     /// F21
     #[test]

@@ -43,9 +43,7 @@ pub fn due(world: &World, ground: &Ground, status: &BackupVaultStatus, now: Time
     let busy = runs.iter().any(|run| !run.phase().is_over());
     let mut due = Due::default();
     let zone = zone();
-    let request = record.map(|record| &record.object.spec.backup);
-    let window = request.and_then(|backup| backup.window.clone()).unwrap_or_else(|| ground.settings.window.clone());
-    let rhythm = Rhythm { window: &window, zone: &zone, rpo: SignedDuration::from_hours(i64::from(ground.profile.rpo_hours)) };
+    let rhythm = Rhythm { window: ground.window(), zone: &zone, rpo: SignedDuration::from_hours(i64::from(ground.profile.rpo_hours)) };
     let failure = status.failures.class.zip(time(status.failures.at.as_ref())).map(|(class, ended)| schedule::Failure {
         class,
         ended,

@@ -10,7 +10,7 @@ use crate::policy::AppKey;
 use crate::policy::register::Rendered;
 use crate::request::BackupTarget;
 use crate::request::app::Grant;
-use crate::request::backup::{Isolation, PlatformBackup, Profile};
+use crate::request::backup::{Isolation, PlatformBackup, Profile, Window};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use std::sync::Arc;
@@ -100,6 +100,12 @@ impl Ground {
         SignedDuration::from_secs(i64::from(rollout.deadline_seconds))
     }
 
+    /// The time of day in which its backups begin: as was granted to it, or else the platform's.
+    #[must_use]
+    pub fn window(&self) -> &Window {
+        self.grant.as_ref().and_then(|grant| grant.backup.window.as_ref()).unwrap_or(&self.settings.window)
+    }
+
     /// Whom a Job or a record in a namespace belongs to.
     #[must_use]
     pub fn owner<'a>(&'a self, namespace: &'a str) -> Owner<'a> {
@@ -156,5 +162,39 @@ impl Ground {
             hand,
             files: Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// The ground of an app with four hours that may be lost.
+    pub fn ground() -> Ground {
+        let target = json!({
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupTarget", "metadata": {"name": "s3"},
+            "spec": {"endpoint": "https://s3.example.lv", "bucket": "kopnams", "maintainerSecret": "s3", "egress": []},
+        });
+        let settings: PlatformBackup = serde_json::from_value(json!({"target": "s3", "image": "i"})).unwrap();
+        Ground {
+            key: AppKey::new("ogres-novads", "majaslapa"),
+            tenant_id: "t".into(),
+            grant: Some(Grant::default()),
+            settings,
+            target: Arc::new(serde_json::from_value(target).unwrap()),
+            profile: Profile { rpo_hours: 4, ..Profile::default() },
+        }
+    }
+
+    #[test]
+    fn backups_begin_when_was_granted_and_else_when_the_platform_says() {
+        let platform = ground();
+        assert_eq!(*platform.window(), platform.settings.window);
+        let wish = json!({"from": "12:00", "to": "13:00"});
+        let grant = Grant { backup: serde_json::from_value(json!({"window": wish})).unwrap(), ..Grant::default() };
+        assert_eq!(json!(Ground { grant: Some(grant), ..platform.clone() }.window()), wish);
+        let gone = Ground { grant: None, ..platform };
+        assert_eq!(*gone.window(), gone.settings.window);
     }
 }

@@ -56,16 +56,13 @@ pub async fn reconcile(ctx: &Context, name: &str) -> Result<Next, ReconcileError
 
 /// What an app's system consists of, and which parts a set must hold.
 async fn plan(ctx: &Context, ground: &Ground, grant: &Grant) -> Result<Option<(Rendered, Plan)>, ApplyError> {
-    let (rendered, exclude) = {
-        let world = ctx.world();
-        let exclude = world.apps.get(&ground.key).map(|record| record.object.spec.backup.exclude.clone()).unwrap_or_default();
-        (world.register.render(&ground.key, grant), exclude)
-    };
-    let Some(rendered) = rendered else { return Ok(None) };
+    let Some(rendered) = ({ ctx.world().register.render(&ground.key, grant) }) else { return Ok(None) };
     let claims = look::claims(&ctx.client, &ground.key.namespace()).await?;
     let claims: Vec<Claim> = claims.iter().map(claim).collect();
     let quiesced = ctx.world().backups.living(&ground.key.namespace()).next().is_none();
-    let app = coverage::App { objects: &rendered.objects, claims: &claims, entry: &rendered.backup, exclusions: &exclude, quiesced };
+    // What was granted: a request that is refused leaves nothing out.
+    let exclusions = &grant.backup.exclude;
+    let app = coverage::App { objects: &rendered.objects, claims: &claims, entry: &rendered.backup, exclusions, quiesced };
     let plan = coverage::plan(app);
     Ok(Some((rendered, plan)))
 }

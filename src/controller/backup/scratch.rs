@@ -8,6 +8,7 @@ use super::keys::Hand;
 use super::step::{self, Progress, Step};
 use super::{Ground, fill, keys};
 use crate::apply::ApplyError;
+use crate::backup::check::{self, HttpCheck};
 use crate::backup::work::{Class, Report, Task, Work};
 use crate::backup::{coverage, jobs};
 use crate::controller::Context;
@@ -140,8 +141,10 @@ pub async fn advance(
             })
         }
         ASK => {
-            let Some(asks) = ({ asks(&ctx.world(), ground, &stage, own.step(drill, number, &space, Hand::Writer), order) }) else {
-                return Ok(done());
+            let asks = match asks(ground, &stage, own.step(drill, number, &space, Hand::Writer), order) {
+                Ok(Some(asks)) => asks,
+                Ok(None) => return Ok(done()),
+                Err(failed) => return Ok(failed),
             };
             ended(ctx, &space, drill, number, step::advance(ctx, asks, &ground.target.spec, &ground.tenant_id).await?).await
         }
@@ -188,13 +191,29 @@ async fn make(ctx: &Context, ground: &Ground, stage: &Stage, paused: bool) -> Re
     }
 }
 
-/// The step that asks the started app what its catalogue entry and its request want to see; none if there is nothing to ask.
-fn asks<'a>(world: &World, ground: &Ground, stage: &Stage, base: Step<'a>, order: impl Fn(Task) -> Work) -> Option<Step<'a>> {
+/// The step that asks the started app what its catalogue entry wants to see, and what was granted to its request; none if
+/// there is nothing to ask.
+///
+/// # Errors
+/// What is to be asked and cannot be. It is not as it has to be, as nobody has seen it.
+fn asks<'a>(ground: &Ground, stage: &Stage, base: Step<'a>, order: impl Fn(Task) -> Work) -> Result<Option<Step<'a>>, Progress> {
     let wanted = &stage.rendered.backup.checks;
-    let endpoint = stage.rendered.template.route.as_ref().and_then(|route| endpoint(route, &stage.rendered));
-    let own = world.apps.get(&ground.key).map(|record| record.object.spec.backup.checks.http.clone()).unwrap_or_default();
+    // Not those of the request as it stands: it may be refused, for these very pages.
+    let pages: Vec<HttpCheck> = wanted.http.iter().chain(&stage.grant.backup.checks.http).cloned().collect();
+    let endpoint = match &stage.rendered.template.route {
+        Some(route) => Some(endpoint(route, &stage.rendered).ok_or_else(|| {
+            let why = format!("the app's route leads to no port of its Service {}, so it cannot be asked", route.service);
+            failed(Class::NoAnswer, format!("{why}; mend the route of the version in its catalogue entry"))
+        })?),
+        None => None,
+    };
+    if endpoint.is_none()
+        && let Some(page) = pages.first()
+    {
+        return Err(failed(Class::CheckFailed, check::unroutable(page)));
+    }
     if endpoint.is_none() && wanted.commands.is_empty() {
-        return None;
+        return Ok(None);
     }
     let (mut before, mut volumes) = (Vec::new(), Vec::new());
     for check in &wanted.commands {
@@ -207,8 +226,8 @@ fn asks<'a>(world: &World, ground: &Ground, stage: &Stage, base: Step<'a>, order
         volumes.extend(needs);
     }
     let host = ground.grant.as_ref().and_then(|grant| grant.hostname.clone());
-    let task = Task::Ask { endpoint, host, checks: wanted.http.iter().cloned().chain(own).collect() };
-    Some(Step { before, volumes, orders: vec![(None, order(task))], ..base })
+    let task = Task::Ask { endpoint, host, checks: pages };
+    Ok(Some(Step { before, volumes, orders: vec![(None, order(task))], ..base }))
 }
 
 /// Where the app's route leads, within its namespace.
@@ -252,4 +271,70 @@ pub async fn reconcile(ctx: &Context, key: &AppKey) -> Result<Next, ReconcileErr
         None => remove(ctx, key).await?,
     }
     Ok(Next::Rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ground::tests::ground;
+    use super::*;
+    use crate::template::Template;
+
+    fn stage(route: Option<&Value>, entry: &Value, granted: &Value) -> Stage {
+        let mut template = Template::default();
+        template.route = route.map(|route| serde_json::from_value(route.clone()).unwrap());
+        let service = json!({"metadata": {"name": "web"}, "spec": {"ports": [{"name": "http", "port": 8080}]}});
+        let container = json!({"name": "web", "image": "i"});
+        let web = json!({"metadata": {"name": "web"}, "spec": {"template": {"spec": {"containers": [container]}}}});
+        Stage {
+            key: AppKey::of_drill("ogres-novads", "t-d202601010000"),
+            grant: Grant { backup: serde_json::from_value(json!({"checks": {"http": granted}})).unwrap(), ..Grant::default() },
+            rendered: Rendered {
+                objects: vec![(Kind::Service, service), (Kind::Deployment, web)],
+                template: Arc::new(template),
+                backup: serde_json::from_value(json!({"checks": entry})).unwrap(),
+            },
+            patience: SignedDuration::from_secs(60),
+        }
+    }
+
+    /// What the app is asked: the order, or why it cannot be asked.
+    fn asked(stage: &Stage) -> Result<Option<Task>, (Class, String)> {
+        let ground = ground();
+        let base = ground.step("t-d202601010000", 4, "space", Hand::Writer);
+        match asks(&ground, stage, base, |task| ground.order("t-d202601010000", task)) {
+            Ok(step) => Ok(step.map(|step| step.orders[0].1.task.clone())),
+            Err(Progress::Ended(report)) => Err((report.failure.unwrap(), report.message)),
+            Err(Progress::Going) => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn a_started_app_is_asked_what_its_entry_says_and_what_was_granted() {
+        let (entry, granted) = (json!({"http": [{"name": "front", "path": "/"}]}), json!([{"name": "news", "path": "/news"}]));
+        for port in [json!("http"), json!(8080)] {
+            let found = asked(&stage(Some(&json!({"service": "web", "port": port})), &entry, &granted)).unwrap();
+            let Some(Task::Ask { endpoint, checks, .. }) = found else { panic!("{found:?}") };
+            assert_eq!(endpoint.as_deref(), Some("http://web:8080"));
+            assert_eq!(checks.iter().map(|check| check.path.as_str()).collect::<Vec<_>>(), ["/", "/news"]);
+        }
+        assert_eq!(asked(&stage(None, &json!({}), &json!([]))), Ok(None));
+    }
+
+    #[test]
+    fn a_page_that_cannot_be_asked_for_is_no_page_that_was_seen() {
+        let (class, why) = asked(&stage(None, &json!({}), &json!([{"name": "news", "path": "/news"}]))).unwrap_err();
+        assert_eq!(class, Class::CheckFailed);
+        assert_eq!(
+            why,
+            "check news: the app has no route, so /news cannot be asked for; write route on the version of its catalogue entry, or take the check out of the request"
+        );
+        // Nor do commands beside it make it one; without a page they are run all the same.
+        let commands = json!({"commands": [{"name": "rows", "workloadKind": "Deployment", "workload": "web", "command": ["true"]}]});
+        assert_eq!(asked(&stage(None, &commands, &json!([{"name": "news", "path": "/news"}]))).unwrap_err().0, Class::CheckFailed);
+        let found = asked(&stage(None, &commands, &json!([]))).unwrap();
+        assert_eq!(found, Some(Task::Ask { endpoint: None, host: None, checks: Vec::new() }));
+        let (class, why) = asked(&stage(Some(&json!({"service": "web", "port": "admin"})), &json!({}), &json!([]))).unwrap_err();
+        assert_eq!(class, Class::NoAnswer);
+        assert!(why.starts_with("the app's route leads to no port of its Service web"), "{why}");
+    }
 }

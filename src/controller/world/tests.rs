@@ -165,3 +165,28 @@ fn a_run_of_another_tenant_under_ones_name_is_none_of_ones_own() {
     world.set_run(waiting("a-b202611221000", "a"));
     assert_eq!(world.backups.runs_of("a").count(), 1);
 }
+
+#[test]
+fn a_request_that_is_refused_or_cannot_be_read_changes_nothing_about_its_backups() {
+    let mut world = world();
+    world.lead(true);
+    let from = |from: &str, host: &str, generation: i64| {
+        let mut app = app("x", "a", host, generation);
+        app.metadata.uid = Some("u".into());
+        app.spec.backup = object(json!({"window": {"from": from, "to": "04:00"}}));
+        app
+    };
+    let granted = |world: &World| json!(world.apps[&AppKey::new("x", "a")].grant.as_ref().unwrap().backup)["window"]["from"].clone();
+    world.set_app(from("01:00", "a.x.lv", 1), None);
+    world.settle(now());
+    assert_eq!(granted(&world), "01:00");
+    world.set_app(from("02:00", "a.y.lv", 2), None);
+    world.settle(now());
+    assert_eq!((reasons(&world, "x", "a"), granted(&world)), (vec![Reason::HostnameOutsideZones], json!("01:00")));
+    world.set_app(from("03:00", "a.x.lv", 3), Some("unknown field `a`".into()));
+    world.settle(now());
+    assert_eq!((reasons(&world, "x", "a"), granted(&world)), (vec![Reason::ObjectUnreadable], json!("01:00")));
+    world.set_app(from("03:00", "a.x.lv", 4), None);
+    world.settle(now());
+    assert_eq!((reasons(&world, "x", "a"), granted(&world)), (vec![], json!("03:00")), "and one that is granted does");
+}
