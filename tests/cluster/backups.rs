@@ -81,7 +81,12 @@ pub fn keeper() -> Value {
 
 /// An operator, and a municipality with an app `arhivs` whose volume is there.
 pub async fn archive(world: &World, slug: &str) {
-    world.apply(&keeper()).await;
+    archive_of(world, slug, &keeper()).await;
+}
+
+/// The same, of another entry with the name and the volume of [`keeper`].
+pub async fn archive_of(world: &World, slug: &str, entry: &Value) {
+    world.apply(entry).await;
     world.ensure_operator().await;
     world.apply(&municipality(slug)).await;
     world.ready_municipality(slug).await;

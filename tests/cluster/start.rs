@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::backups::{archive, back_up, house, keeper, over};
+use crate::backups::{archive_of, back_up, house, keeper, over};
 use crate::hands::{Hands, failed_before, good};
 use crate::kit::{condition, shown, text};
 use crate::run::alone;
@@ -14,15 +14,19 @@ const VAULT: &str = "kopnams-vault";
 
 /// A town whose app is backed up, and drilled as far as its start; it may take this many seconds to answer.
 async fn town(world: &World, slug: &str, seconds: u32) -> (Hands, String) {
-    let hands = house(world).await;
-    hands.answer(|work| (text(work, "/task/kind") != "restore").then(|| good(work)));
     let mut entry = keeper();
     entry["spec"]["rollout"] = json!({"deadlineSeconds": seconds});
     entry["spec"]["egress"] = json!(["mail"]);
+    town_of(world, slug, &entry).await
+}
+
+/// The same, of another entry.
+async fn town_of(world: &World, slug: &str, entry: &Value) -> (Hands, String) {
+    let hands = house(world).await;
+    hands.answer(|work| (text(work, "/task/kind") != "restore").then(|| good(work)));
     world.merge("Platform", "", "platform", &json!({"spec": {"egress": {"mail": [{"cidr": "192.0.2.25/32", "ports": [25]}]}}})).await;
     world.merge("DataClass", "", "fleeting", &json!({"spec": {"backup": {"drill": {"level": "Start"}}}})).await;
-    archive(world, slug).await;
-    world.apply(&entry).await;
+    archive_of(world, slug, entry).await;
     let set = back_up(world, slug, "arhivs", "202601010000").await;
     over(world, "BackupRun", &set, "Succeeded").await;
     let drill = world
@@ -189,6 +193,75 @@ fn what_its_entry_wants_to_see_is_run_in_a_copy_of_its_container_and_fails_by_na
             .await;
         let app = world.see("MunicipalityApp", slug, "arhivs", "is refused", |o| condition(o, "Admitted").1 == "BackupInvalid").await;
         assert!(shown(&app).contains("check `front`: the system has no page to ask for"), "{}", shown(&app));
+    });
+}
+
+/// A keeper with a page.
+fn library() -> Value {
+    let mut entry = keeper();
+    entry["spec"]["rollout"] = json!({"deadlineSeconds": 60});
+    let version = &mut entry["spec"]["versions"][0];
+    version["route"] = json!({"service": "web", "port": "http"});
+    let objects = version["objects"].as_array_mut().unwrap();
+    let container = &mut objects[1]["spec"]["template"]["spec"]["containers"][0];
+    container["ports"] = json!([{"name": "http", "containerPort": 8080}]);
+    container["readinessProbe"] = json!({"httpGet": {"path": "/", "port": "http"}});
+    objects.push(json!({
+        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "web"},
+        "spec": {"selector": {"app": "web"}, "ports": [{"name": "http", "port": 80, "targetPort": 8080}]},
+    }));
+    entry
+}
+
+#[test]
+fn what_a_refused_edit_wishes_is_neither_asked_nor_left_out_and_what_was_granted_is() {
+    alone("wishes of a refused edit", async |world| {
+        let slug = "livanu-novads";
+        let (hands, drill) = town_of(world, slug, &library()).await;
+        hands.answer(|work| Some(good(work)));
+        let first = world.get("RestoreDrill", VAULT, &drill).await.unwrap();
+        let edit = async |spec: Value| world.merge("MunicipalityApp", slug, "arhivs", &json!({"spec": spec})).await;
+        let page = |path: &str| json!({"http": [{"name": "page", "path": path}]});
+        let granted = async |path: &'static str| {
+            let is = move |app: &Value| text(app, "/status/grant/backup/checks/http/0/path") == path;
+            world.see("MunicipalityApp", slug, "arhivs", "is granted", is).await;
+        };
+        // The pages that a drill asked for.
+        let asked = |drill: &Value| {
+            let of_this = |work: &Value| text(work, "/task/kind") == "ask" && work["run"] == drill["metadata"]["name"];
+            let asks: Vec<Value> = hands.seen().into_iter().map(|(_, work)| work).filter(of_this).collect();
+            let pages = asks[0]["task"]["checks"].as_array().cloned().unwrap_or_default();
+            pages.iter().map(|check| text(check, "/path").to_string()).collect::<Vec<_>>()
+        };
+        let parts = async |slot: &str| {
+            let run = back_up(world, slug, "arhivs", slot).await;
+            let run = over(world, "BackupRun", &run, "Succeeded").await;
+            let steps = run["status"]["steps"].as_array().unwrap();
+            let parts: Vec<String> = steps.iter().map(|step| text(step, "/name").to_string()).collect();
+            (parts, text(&run, "/status/coverage/0/state").to_string())
+        };
+
+        edit(json!({"backup": {"checks": page("/granted")}})).await;
+        granted("/granted").await;
+        // Refused for something else, and for its very wishes.
+        let leave_out = json!([{"volume": "files", "reason": "nobody looks"}]);
+        for (number, reason, spec) in [
+            (1, "SizeUnknown", json!({"size": "huge", "backup": {"checks": page("/refused"), "exclude": leave_out}})),
+            (2, "BackupInvalid", json!({"size": null, "backup": {"checks": page("@example.lv/"), "exclude": leave_out}})),
+        ] {
+            edit(spec).await;
+            world.see("MunicipalityApp", slug, "arhivs", "is refused", |app| condition(app, "Admitted").1 == reason).await;
+            let drill = start_again(world, &first, &format!("20990101000{number}"), "Succeeded").await;
+            assert_eq!(asked(&drill), ["/granted"], "{reason}");
+            let (parts, state) = parts(&format!("20260102000{number}")).await;
+            assert_eq!((parts, state.as_str()), (vec!["volume:files".into(), "commit".into()], "Covered"), "{reason}");
+        }
+        edit(json!({"backup": {"checks": page("/accepted"), "exclude": leave_out}})).await;
+        granted("/accepted").await;
+        let drill = start_again(world, &first, "209901020000", "Succeeded").await;
+        assert_eq!(asked(&drill), ["/accepted"]);
+        let (parts, state) = parts("202601030000").await;
+        assert_eq!((parts, state.as_str()), (vec!["commit".into()], "Excluded"));
     });
 }
 
