@@ -294,9 +294,6 @@ pub struct Report {
     /// Sets that the repository has to hold and does not, of an upkeep which was told that they are lost; as many as fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
-    /// Where it was copied to, as restic names it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub place: String,
     /// It failed at the second place, of a copy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second: bool,

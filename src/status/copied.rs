@@ -13,8 +13,6 @@ const MADE_WITHIN: i64 = 24;
 pub struct Copies {
     /// Why there is none; nothing when there is one.
     pub lacks: Option<String>,
-    /// Where the last copy is, when that is not the second place that is named now: then there is none here.
-    pub elsewhere: Option<String>,
     /// The copies that failed since the last good one.
     pub failures: Failures,
 }
@@ -37,7 +35,7 @@ pub fn copied(backups: Option<&Backups>, now: Timestamp) -> Option<Verdict> {
     let backups = backups?;
     let allowed = allowed(backups)?;
     let no = |reason: &str, message: String| Some(Verdict::no("Copied", reason, message));
-    let Copies { lacks, elsewhere, failures } = &backups.copies;
+    let Copies { lacks, failures } = &backups.copies;
     if let Some(why) = lacks {
         return no("NoSecondTarget", why.clone());
     }
@@ -45,14 +43,8 @@ pub fn copied(backups: Option<&Backups>, now: Timestamp) -> Option<Verdict> {
     let Some(copied) = &backups.status.copied else {
         let oldest = backups.status.oldest.as_ref().and_then(|time| time.parse::<Timestamp>().ok());
         let overdue = oldest.is_some_and(|oldest| now.duration_since(oldest) > allowed);
-        let before =
-            elsewhere.as_ref().map(|place| format!("; what was copied before is at {place}, which is not the second place any more"));
-        let before = before.unwrap_or_default();
         return match failed {
-            Some(why) => no("CopyFailed", format!("there is no copy at the second place yet: {why}{before}")),
-            None if elsewhere.is_some() => {
-                no("CopiedElsewhere", format!("there is no copy at the second place yet; the daily upkeep makes it within a day{before}"))
-            }
+            Some(why) => no("CopyFailed", format!("there is no copy at the second place yet: {why}")),
             None if overdue => {
                 no("CopyOverdue", "there is no copy at the second place, and it is longer due than the data class allows".into())
             }
@@ -138,11 +130,6 @@ mod tests {
         let mut fresh = backups(Some(("newest", "2026-11-20T10:00:00Z")));
         fresh.copies = none.copies.clone();
         assert_eq!((said(&fresh).0, said(&fresh).1), (true, "LastCopyFailed".into()));
-        let mut moved = backups(None);
-        moved.status.oldest = Some("2026-11-20T09:00:00Z".into());
-        moved.copies.elsewhere = Some("s3:https://old.example.lv/b".into());
-        let (holds, reason, message) = said(&moved);
-        assert!(!holds && reason == "CopiedElsewhere" && message.contains("is at s3:https://old.example.lv/b, which is not"), "{message}");
         fresh.copies.lacks = Some("the target names none".into());
         assert_eq!((said(&fresh).0, said(&fresh).1), (false, "NoSecondTarget".into()));
     }

@@ -149,15 +149,6 @@ fn a_class_that_asks_for_it_has_a_second_copy_and_the_truth_about_it() {
         assert_eq!(order["task"]["seconds"], 3600, "backups wait for it");
         assert!(!order.to_string().contains("hidden"), "{order}");
 
-        // Another place is named, and nothing lies there.
-        assert!(text(&kept, "/status/copied/repository").ends_with(&format!("/copies-{tenant}")), "{}", shown(&kept));
-        world.merge("BackupTarget", "", "away", &json!({"spec": {"bucket": "others"}})).await;
-        let app = copied(world, "False", "CopiedElsewhere").await;
-        assert!(message(&app, "Copied").contains(&format!("/copies-{tenant}, which is not")), "{}", message(&app, "Copied"));
-        assert!(app["status"]["backup"]["copied"].is_null(), "{}", shown(&app));
-        world.merge("BackupTarget", "", "away", &json!({"spec": {"bucket": "copies"}})).await;
-        copied(world, "True", "Copied").await;
-
         destroyed_at_both(world, &hands, &tenant).await;
     });
 }
@@ -184,16 +175,7 @@ async fn destroyed_at_both(world: &World, hands: &crate::hands::Hands, tenant: &
     let last = text(&retained, "/status/copied/set");
     assert!(retained["status"]["sets"].as_array().unwrap().len() > 1 && !last.is_empty(), "{}", shown(&retained));
 
-    let job = format!("{last}-y-0");
-    world.gone("Job", VAULT, &job).await;
-    // Another copy is at work when the day comes: it goes first, or it would write again what is destroyed.
-    hands.answer(|work| (text(work, "/task/kind") != "copy").then(|| good(work)));
-    let older = json!({"status": {"copied": {"set": "older"}}});
-    api.patch_status(tenant, &params, &kube::api::Patch::Merge(&older)).await.unwrap();
-    world.see("Job", VAULT, &job, "is made", |_| true).await;
-
     hands.answer(|work| match (text(work, "/task/kind"), text(work, "/repository/bucket").starts_with("copies-")) {
-        ("copy", _) => None,
         ("destroy", true) => Some(bad("Unreachable", "no route to host")),
         _ => Some(good(work)),
     });
@@ -208,7 +190,6 @@ async fn destroyed_at_both(world: &World, hands: &crate::hands::Hands, tenant: &
         .await;
     assert_eq!(text(&vault(world, tenant).await, "/status/phase"), "Retained");
     assert!(world.get("Secret", VAULT, &format!("vk-{tenant}")).await.is_some(), "its keys are needed for the copy");
-    assert!(world.get("Job", VAULT, &job).await.is_none(), "what writes there is at an end before that is destroyed");
 
     hands.answer(|work| Some(good(work)));
     // What failed is left alone for a while; another process knows nothing of that.

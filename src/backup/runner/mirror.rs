@@ -81,7 +81,6 @@ impl Runner {
 
     fn mirror(&self, report: &mut Report, order: &Order<'_>) -> Copying<()> {
         let here = &self.work.repository;
-        report.place = order.to.url();
         if here.url() == order.to.url() {
             return Err(Failure::order("The second place is the first one, so a copy there would be none.").into());
         }

@@ -3,17 +3,19 @@
 //! A copy that fails says nothing about the repository that it was to be made of: it is told beside it, and a second target
 //! that does not answer stops no work of the first.
 
-pub mod last;
-
 use super::drill::upkeep;
 use super::keys::{self, Hand};
-use super::step::{self, Progress, Step};
+use super::step::{self, LOOK, Progress, Step};
 use super::{Ground, due, say_vault, target};
 use crate::apply::ApplyError;
 use crate::backup::work::{Class, Report, Task};
 use crate::controller::Context;
+use crate::controller::converge::RESYNC;
+use crate::controller::error::ReconcileError;
+use crate::controller::queue::Next;
+use crate::controller::unclaimed::pause_until;
 use crate::controller::world::World;
-use crate::request::backup::{Copied, Failures, SecondPlace, SetRecord, VAULT_NAMESPACE};
+use crate::request::backup::{BackupVaultStatus, Copied, Failures, SecondPlace, SetRecord, VAULT_NAMESPACE};
 use crate::request::names::ACKNOWLEDGE_RETENTION;
 use crate::request::{BackupTarget, BackupVault, written};
 use jiff::{SignedDuration, Timestamp};
@@ -40,12 +42,6 @@ pub fn second(world: &World, ground: &Ground) -> Result<Arc<BackupTarget>, Strin
     found.ok_or_else(|| format!("copyTo of the BackupTarget {own} is {name}, and there is no other BackupTarget of that name"))
 }
 
-/// Where the second target of a tenant's vault has its copy, as restic names it.
-#[must_use]
-pub fn place(world: &World, ground: &Ground) -> Option<String> {
-    second(world, ground).ok().map(|target| ground.at(&target).repository().url())
-}
-
 /// The step of the daily upkeep, if the class asks for copies and there is a place for them.
 #[must_use]
 pub fn step(world: &World, ground: &Ground) -> Option<String> {
@@ -70,15 +66,14 @@ fn vault_of(world: &World, ground: &Ground) -> Option<Arc<BackupVault>> {
     world.backups.vaults.get(&ground.tenant_id).cloned()
 }
 
-/// Whether what was pruned goes at a second place, too, with a copy that began then.
-fn prunes(vault: &BackupVault, place: &str, began: Timestamp) -> bool {
+/// Whether what was pruned goes at the second place, too, with a copy that began then.
+fn prunes(vault: &BackupVault, began: Timestamp) -> bool {
     let status = vault.status.as_ref();
     // Nobody reads a vault any more whose app is gone, and what is not whole must not thin out the other.
     if !upkeep::may_destroy(vault) || status.is_some_and(|status| status.retain_until.is_some()) {
         return false;
     }
-    let there = status.and_then(|status| status.copied.as_ref()).filter(|copied| copied.repository == place);
-    let tidied = there.and_then(|copied| due::time(copied.tidied.as_ref()));
+    let tidied = status.and_then(|status| due::time(status.copied.as_ref()?.tidied.as_ref()));
     let sunday = began.to_zoned(due::zone()).weekday() == upkeep::PRUNED_ON;
     sunday || tidied.is_none_or(|tidied| began.duration_since(tidied) > TIDIED_EVERY)
 }
@@ -93,13 +88,12 @@ fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Tas
     // Nothing waits for the copy of an app that is gone.
     let retained = vault.as_ref().and_then(|vault| vault.status.as_ref()).is_some_and(|status| status.retain_until.is_some());
     let shrunk = vault.as_ref().is_some_and(|vault| upkeep::says(vault, ACKNOWLEDGE_RETENTION, began));
-    let to = there.repository();
     Task::Copy {
+        to: there.repository(),
         issue: there.issue(),
         holds: upkeep::held_there(world, &ground.tenant_id, &[]),
-        prune: vault.as_ref().is_some_and(|vault| prunes(vault, &to.url(), began)),
+        prune: vault.as_ref().is_some_and(|vault| prunes(vault, began)),
         shrunk,
-        to,
         seconds: (!retained).then_some(TIME.as_secs()),
         deleted_days: Some(upkeep::deleted_days(there)),
     }
@@ -162,13 +156,11 @@ pub async fn told(ctx: &Context, run: &str, ground: &Ground, began: Option<&Stri
         })
         .await;
     }
-    let pruned = { vault_of(&ctx.world(), ground) }.is_some_and(|vault| prunes(&vault, &report.place, began));
+    let pruned = { vault_of(&ctx.world(), ground) }.is_some_and(|vault| prunes(&vault, began));
     say_vault(ctx, &ground.tenant_id, |vault| {
-        let before = vault.copied.take().filter(|copied| copied.repository == report.place);
-        let tidied = if pruned { Some(written(began)) } else { before.and_then(|copied| copied.tidied) };
+        let tidied = if pruned { Some(written(began)) } else { vault.copied.take().and_then(|copied| copied.tidied) };
         vault.copy_failures = Failures::default();
         vault.copied = newest(&vault.sets, began).map(|set| Copied {
-            repository: report.place.clone(),
             at: written(now),
             set: set.name.clone(),
             recovery_point: set.recovery_point.clone(),
@@ -194,12 +186,91 @@ pub fn words(step_name: &str, report: &Report) -> String {
     }
 }
 
+/// Copies the last sets of a vault whose app is gone, which has no upkeep any more; when to look again, or none when nothing
+/// is left to be copied.
+pub async fn last(ctx: &Context, status: &BackupVaultStatus, ground: &Ground) -> Result<Option<Next>, ReconcileError> {
+    let newest = status.sets.last().map(|set| set.name.as_str());
+    let whole = status.copied.as_ref().map(|copied| copied.set.as_str()) == newest;
+    // The app's class is not known any more; it asked for copies if there are any.
+    if status.copies.is_empty() || newest.is_none() || whole || { second(&ctx.world(), ground).is_err() } {
+        return Ok(None);
+    }
+    let run = format!("{}-y", ground.tenant_id);
+    if let Some(until) = { ctx.world().backups.paused(&run, Timestamp::now()) } {
+        return Ok(Some(Next::After(pause_until(until))));
+    }
+    // Nothing is added to a vault whose app is gone, and nothing pruned: it does not matter when it began.
+    let began = Some(written(Timestamp::now()));
+    let report = match advance(ctx, &run, 0, ground, began.as_ref()).await? {
+        Progress::Going => return Ok(Some(Next::After(LOOK))),
+        Progress::Ended(report) => report,
+    };
+    told(ctx, &run, ground, began.as_ref(), &report).await?;
+    step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
+    if report.failure.is_some() {
+        ctx.world().backups.pause(&run, Timestamp::now() + RESYNC);
+        return Ok(Some(Next::After(RESYNC)));
+    }
+    Ok(Some(Next::After(Duration::ZERO)))
+}
+
+/// Destroys what lies at second places, one after another; when to look again, or none when nothing is left there.
+///
+/// They go before the first does: as long as one of them cannot be reached the vault and its keys stay what they are.
+pub async fn destroy(ctx: &Context, run: &str, status: &BackupVaultStatus, ground: &Ground) -> Result<Option<Next>, ReconcileError> {
+    let Some(place) = status.copies.last() else { return Ok(None) };
+    let tenant_id = &ground.tenant_id;
+    let target = { ctx.world().backups.targets.get(&place.target).cloned() };
+    let there = target.as_ref().map(|target| ground.at(target));
+    let by_hand =
+        format!("if the place is gone for good, take it out of status.copies: kubectl edit backupvault {tenant_id} --subresource=status");
+    let held = match (&target, &there) {
+        (Some(target), Some(there)) if there.repository().url() == place.repository => {
+            (!answers(target)).then(|| format!("the second target {} does not answer, and this is tried again; {by_hand}", place.target))
+        }
+        (Some(_), _) => Some(format!(
+            "its copy is at {}, and the BackupTarget {} says another place since; set it back. Otherwise destroy the copy by hand; {by_hand}",
+            place.repository, place.target
+        )),
+        (None, _) => Some(format!("the BackupTarget {} of its copy is not there; apply it again. {by_hand}", place.target)),
+    };
+    let (Some(target), Some(there), None) = (target, there, &held) else {
+        let message = format!("its day has come and it stays: {}", held.unwrap_or_default());
+        say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
+        return Ok(Some(Next::After(RESYNC)));
+    };
+    // A number of its own for each place: a Job that goes takes its time.
+    let number = status.copies.len();
+    let order = there.order(run, Task::Destroy { issue: there.issue() });
+    let step = Step { orders: vec![(None, order)], ..there.step(run, number, VAULT_NAMESPACE, Hand::Maintainer) };
+    let report = match step::advance(ctx, step, &target.spec, tenant_id).await? {
+        Progress::Going => return Ok(Some(Next::After(LOOK))),
+        Progress::Ended(report) => report,
+    };
+    step::clear(ctx, VAULT_NAMESPACE, run, number).await?;
+    if let Some(class) = report.failure.filter(|class| *class != Class::Vanished) {
+        target::count_at(ctx, &place.target, class).await?;
+        let message = format!(
+            "its day has come and its copy at the second target {} could not be destroyed ({}): {}; this is tried again",
+            place.target,
+            class.as_str(),
+            report.message
+        );
+        say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
+        ctx.world().backups.pause(run, Timestamp::now() + RESYNC);
+        return Ok(Some(Next::After(RESYNC)));
+    }
+    say_vault(ctx, tenant_id, |vault| {
+        vault.copies.retain(|known| known != place);
+        vault.copied = None;
+    })
+    .await?;
+    Ok(Some(Next::After(Duration::ZERO)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::request::backup::BackupVaultStatus;
-
-    const HERE: &str = "s3:https://s3.elsewhere.example.lv/copies-t";
 
     fn at(time: &str) -> Timestamp {
         time.parse().unwrap()
@@ -213,30 +284,25 @@ mod tests {
         };
         let tidied = |time: &str| {
             vault(BackupVaultStatus {
-                copied: Some(Copied { repository: HERE.into(), tidied: Some(time.into()), ..Copied::default() }),
+                copied: Some(Copied { tidied: Some(time.into()), ..Copied::default() }),
                 ..BackupVaultStatus::default()
             })
         };
         // The 29th of November 2026 is a Sunday, in Latvia from 22:00 UTC of the day before.
         let broken = Failures { count: 1, ..Failures::default() };
         let sunday = at("2026-11-29T10:00:00Z");
-        assert!(prunes(&vault(BackupVaultStatus::default()), HERE, sunday));
-        assert!(!prunes(&vault(BackupVaultStatus { read_failures: broken.clone(), ..BackupVaultStatus::default() }), HERE, sunday));
-        assert!(!prunes(&vault(BackupVaultStatus { drill_failures: broken, ..BackupVaultStatus::default() }), HERE, sunday));
-        assert!(!prunes(
-            &vault(BackupVaultStatus { retain_until: Some("2027-01-01".into()), ..BackupVaultStatus::default() }),
-            HERE,
-            sunday
-        ));
+        assert!(prunes(&vault(BackupVaultStatus::default()), sunday));
+        assert!(!prunes(&vault(BackupVaultStatus { read_failures: broken.clone(), ..BackupVaultStatus::default() }), sunday));
+        assert!(!prunes(&vault(BackupVaultStatus { drill_failures: broken, ..BackupVaultStatus::default() }), sunday));
+        assert!(!prunes(&vault(BackupVaultStatus { retain_until: Some("2027-01-01".into()), ..BackupVaultStatus::default() }), sunday));
         let mut held = vault(BackupVaultStatus::default());
         held.spec.legal_hold = true;
-        assert!(!prunes(&held, HERE, sunday));
-        assert!(prunes(&tidied("2026-11-28T10:00:00Z"), HERE, at("2026-11-28T22:00:00Z")));
-        assert!(!prunes(&tidied("2026-11-22T10:00:00Z"), HERE, at("2026-11-28T21:59:00Z")));
-        assert!(!prunes(&tidied("2026-11-29T10:00:00Z"), HERE, at("2026-11-30T10:00:00Z")));
-        assert!(prunes(&tidied("2026-11-22T10:00:00Z"), HERE, at("2026-11-30T10:00:00Z")), "it did not answer on Sunday");
-        assert!(prunes(&vault(BackupVaultStatus::default()), HERE, at("2026-11-30T10:00:00Z")), "nobody knows what lies there");
-        assert!(prunes(&tidied("2026-11-29T10:00:00Z"), "s3:elsewhere", at("2026-11-30T10:00:00Z")), "nor at another place");
+        assert!(!prunes(&held, sunday));
+        assert!(prunes(&tidied("2026-11-28T10:00:00Z"), at("2026-11-28T22:00:00Z")));
+        assert!(!prunes(&tidied("2026-11-22T10:00:00Z"), at("2026-11-28T21:59:00Z")));
+        assert!(!prunes(&tidied("2026-11-29T10:00:00Z"), at("2026-11-30T10:00:00Z")));
+        assert!(prunes(&tidied("2026-11-22T10:00:00Z"), at("2026-11-30T10:00:00Z")), "it did not answer on Sunday");
+        assert!(prunes(&vault(BackupVaultStatus::default()), at("2026-11-30T10:00:00Z")), "nobody knows what lies there");
     }
 
     #[test]

@@ -157,13 +157,9 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
     // What cannot be read any more cannot be restored either.
     let drills = if status.drill_failures.count > 0 { &status.drill_failures } else { &status.read_failures }.clone();
     // Before there is a vault nobody knows which target it will have.
-    let ground = vault.and_then(|vault| ground(world, vault.metadata.name.as_deref()?));
-    let there = ground.as_ref().map(|ground| copy::second(world, ground).map(|target| ground.at(&target).repository().url()));
-    let (copied, elsewhere) = match (status.copied.clone(), &there) {
-        (Some(copied), Some(Ok(place))) if copied.repository != *place => (None, Some(copied.repository)),
-        (copied, _) => (copied, None),
-    };
-    let copies = Copies { lacks: there.and_then(Result::err), elsewhere, failures: status.copy_failures.clone() };
+    let lacks =
+        vault.and_then(|vault| ground(world, vault.metadata.name.as_deref()?)).and_then(|ground| copy::second(world, &ground).err());
+    let copies = Copies { lacks, failures: status.copy_failures.clone() };
     let status = BackupStatus {
         last_success: status.last_success.clone(),
         last_set: status.sets.last().map(|set| set.name.clone()),
@@ -184,7 +180,7 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
         failures: (status.failures.count > 0).then(|| status.failures.clone()),
         coverage: status.coverage.clone(),
         proven: status.proven.clone(),
-        copied,
+        copied: status.copied.clone(),
         restore,
     };
     Some(Backups { status, profile, drills, copies })

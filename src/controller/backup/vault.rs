@@ -275,8 +275,6 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
         world.apps.contains_key(&ground.key) && world.tenant_of(&ground.key).as_deref() == Some(tenant_id)
     };
     if claimed {
-        // Its upkeep makes the copies again.
-        copy::last::clear(ctx, status, None).await?;
         say_vault(ctx, tenant_id, |vault| {
             vault.phase = VaultPhase::Active;
             vault.retain_until = None;
@@ -287,7 +285,7 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
     }
     let Some(until) = time(status.retain_until.as_ref()) else { return Ok(Next::Rest) };
     if vault.spec.legal_hold || Timestamp::now() < until {
-        if let Some(next) = copy::last::last(ctx, status, ground).await? {
+        if let Some(next) = copy::last(ctx, status, ground).await? {
             return Ok(next);
         }
         return Ok(Next::After(pause_until(until)));
@@ -323,7 +321,7 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
     if let Some(until) = { ctx.world().backups.paused(&run, Timestamp::now()) } {
         return Ok(Next::After(pause_until(until)));
     }
-    if let Some(next) = copy::last::destroy(ctx, &run, status, ground).await? {
+    if let Some(next) = copy::destroy(ctx, &run, status, ground).await? {
         return Ok(next);
     }
     let order = ground.order(&run, Task::Destroy { issue: ground.issue() });

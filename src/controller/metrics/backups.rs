@@ -3,7 +3,7 @@
 use crate::backup::coverage::State;
 use crate::backup::retention::{Committed, Rules};
 use crate::backup::work::Class;
-use crate::controller::backup::{canary, copy, drill, ground};
+use crate::controller::backup::{canary, drill, ground};
 use crate::controller::world::World;
 use crate::controller::world::backups::Record;
 use crate::request::backup::{BackupVaultStatus, RunKind, RunPhase, SetRecord, VaultPhase};
@@ -178,9 +178,7 @@ impl Backups {
         set(&self.last_success, seconds(status.last_success.as_ref()));
         set(&self.rpo, i64::from(ground.profile.rpo_hours) * 3600);
         if let Some(hours) = ground.profile.copy_hours {
-            let there = copy::place(world, &ground);
-            let copied = status.copied.as_ref().filter(|copied| Some(&copied.repository) == there.as_ref());
-            set(&self.copied, seconds(copied.map(|copied| &copied.recovery_point)));
+            set(&self.copied, seconds(status.copied.as_ref().map(|copied| &copied.recovery_point)));
             set(&self.copy_age, i64::from(hours) * 3600);
         }
         set(&self.failures, i64::from(status.failures.count));

@@ -145,9 +145,6 @@ pub struct BackupVaultStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Copied {
-    /// Where it is, as restic names it.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub repository: String,
     /// When it was last seen to be all there, RFC 3339.
     pub at: String,
     /// The newest set that is whole there.
