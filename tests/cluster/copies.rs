@@ -1,5 +1,7 @@
 //! The second copy of backups: made with the daily upkeep, told where it stands, and destroyed with its vault.
 
+mod removed;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

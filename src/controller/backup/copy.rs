@@ -3,9 +3,13 @@
 //! A copy that fails says nothing about the repository that it was to be made of: it is told beside it, and a second target
 //! that does not answer stops no work of the first.
 
+mod removed;
+
+pub use self::removed::{end, last};
+
 use super::drill::upkeep;
 use super::keys::{self, Hand};
-use super::step::{self, LOOK, Progress, Step};
+use super::step::{self, LOOK, Progress, SOON, Step};
 use super::{Ground, due, say_vault, target};
 use crate::apply::ApplyError;
 use crate::backup::work::{Class, Report, Task};
@@ -13,7 +17,6 @@ use crate::controller::Context;
 use crate::controller::converge::RESYNC;
 use crate::controller::error::ReconcileError;
 use crate::controller::queue::Next;
-use crate::controller::unclaimed::pause_until;
 use crate::controller::world::World;
 use crate::request::backup::{BackupVaultStatus, Copied, Failures, SecondPlace, SetRecord, VAULT_NAMESPACE};
 use crate::request::names::ACKNOWLEDGE_RETENTION;
@@ -40,6 +43,14 @@ pub fn second(world: &World, ground: &Ground) -> Result<Arc<BackupTarget>, Strin
     };
     let found = world.backups.targets.get(name).filter(|_| name != own).cloned();
     found.ok_or_else(|| format!("copyTo of the BackupTarget {own} is {name}, and there is no other BackupTarget of that name"))
+}
+
+/// Where the second place of a tenant's vault is, as restic names it.
+///
+/// # Errors
+/// As [`second`].
+pub fn place(world: &World, ground: &Ground) -> Result<String, String> {
+    second(world, ground).map(|target| ground.at(&target).repository().url())
 }
 
 /// The step of the daily upkeep, if the class asks for copies and there is a place for them.
@@ -82,6 +93,9 @@ fn prunes(vault: &BackupVault, began: Timestamp) -> bool {
 /// copied the next day.
 const TIME: Duration = Duration::from_hours(1);
 
+/// How long what copied before may take to go, once its Job is deleted; backups of the app wait meanwhile.
+const GOES_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+
 /// What the runner is told.
 fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Task {
     let vault = vault_of(world, ground);
@@ -112,7 +126,21 @@ pub async fn advance(ctx: &Context, run: &str, number: usize, ground: &Ground, b
         Err(why) => return failed(Class::Order, why),
     };
     let (name, there) = (name_of(&target), ground.at(&target));
+    let began = due::time(began).unwrap_or_else(Timestamp::now);
     if !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, run, number) } {
+        // Two that write at the second place at once: one of them may take away what the other has just written.
+        if removed::end_others(ctx, &ground.tenant_id, run).await? {
+            if Timestamp::now().duration_since(began) <= GOES_WITHIN {
+                return Ok(Progress::Going);
+            }
+            return failed(
+                Class::Locked,
+                format!(
+                    "a pod that copied for {} when its app was removed is still there and may still write, so nothing was copied; see what holds it up: kubectl --namespace {VAULT_NAMESPACE} get pods",
+                    ground.tenant_id
+                ),
+            );
+        }
         if !answers(&target) {
             return failed(Class::Unreachable, format!("the second target {name} does not answer, so nothing was copied"));
         }
@@ -131,7 +159,6 @@ pub async fn advance(ctx: &Context, run: &str, number: usize, ground: &Ground, b
         );
         return failed(Class::Refused, what);
     };
-    let began = due::time(began).unwrap_or_else(Timestamp::now);
     let order = { ground.order(run, task(&ctx.world(), ground, &there, began)) };
     let step = Step { orders: vec![(None, order)], files, ..ground.step(run, number, VAULT_NAMESPACE, Hand::Maintainer) };
     step::advance(ctx, step, &ground.target.spec, &ground.tenant_id).await
@@ -186,40 +213,18 @@ pub fn words(step_name: &str, report: &Report) -> String {
     }
 }
 
-/// Copies the last sets of a vault whose app is gone, which has no upkeep any more; when to look again, or none when nothing
-/// is left to be copied.
-pub async fn last(ctx: &Context, status: &BackupVaultStatus, ground: &Ground) -> Result<Option<Next>, ReconcileError> {
-    let newest = status.sets.last().map(|set| set.name.as_str());
-    let whole = status.copied.as_ref().map(|copied| copied.set.as_str()) == newest;
-    // The app's class is not known any more; it asked for copies if there are any.
-    if status.copies.is_empty() || newest.is_none() || whole || { second(&ctx.world(), ground).is_err() } {
-        return Ok(None);
-    }
-    let run = format!("{}-y", ground.tenant_id);
-    if let Some(until) = { ctx.world().backups.paused(&run, Timestamp::now()) } {
-        return Ok(Some(Next::After(pause_until(until))));
-    }
-    // Nothing is added to a vault whose app is gone, and nothing pruned: it does not matter when it began.
-    let began = Some(written(Timestamp::now()));
-    let report = match advance(ctx, &run, 0, ground, began.as_ref()).await? {
-        Progress::Going => return Ok(Some(Next::After(LOOK))),
-        Progress::Ended(report) => report,
-    };
-    told(ctx, &run, ground, began.as_ref(), &report).await?;
-    step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
-    if report.failure.is_some() {
-        ctx.world().backups.pause(&run, Timestamp::now() + RESYNC);
-        return Ok(Some(Next::After(RESYNC)));
-    }
-    Ok(Some(Next::After(Duration::ZERO)))
-}
-
 /// Destroys what lies at second places, one after another; when to look again, or none when nothing is left there.
 ///
 /// They go before the first does: as long as one of them cannot be reached the vault and its keys stay what they are.
 pub async fn destroy(ctx: &Context, run: &str, status: &BackupVaultStatus, ground: &Ground) -> Result<Option<Next>, ReconcileError> {
-    let Some(place) = status.copies.last() else { return Ok(None) };
     let tenant_id = &ground.tenant_id;
+    // What still copies would write again what was destroyed.
+    if end(ctx, tenant_id).await? {
+        let message = "its day has come, and the copying of its last set is ended first: its pod is still there".to_string();
+        say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
+        return Ok(Some(Next::After(SOON)));
+    }
+    let Some(place) = status.copies.last() else { return Ok(None) };
     let target = { ctx.world().backups.targets.get(&place.target).cloned() };
     let there = target.as_ref().map(|target| ground.at(target));
     let by_hand =

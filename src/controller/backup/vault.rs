@@ -275,6 +275,8 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
         world.apps.contains_key(&ground.key) && world.tenant_of(&ground.key).as_deref() == Some(tenant_id)
     };
     if claimed {
+        // Its upkeep copies again, and two would write there at once.
+        copy::end(ctx, tenant_id).await?;
         say_vault(ctx, tenant_id, |vault| {
             vault.phase = VaultPhase::Active;
             vault.retain_until = None;

@@ -72,6 +72,11 @@ impl Backups {
         self.pods.get(&(namespace.to_string(), job.to_string()))
     }
 
+    /// The jobs in a namespace of which there is a pod.
+    pub fn with_pods<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pods.keys().filter(move |(of, _)| of == namespace).map(|(_, job)| job.as_str())
+    }
+
     /// Since when a job has no pod, now if it was not looked at before. What was down meanwhile, this process or the API
     /// server, did not let it start either, so when the job was to be made says nothing.
     pub fn without_pod(&mut self, namespace: &str, job: &str, now: Timestamp) -> Timestamp {
