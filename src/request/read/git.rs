@@ -98,7 +98,7 @@ impl std::fmt::Debug for Snapshot {
 /// [`GitError::NoRepository`].
 pub fn open(folder: &Path) -> Result<ThreadSafeRepository, GitError> {
     let failed = |source: gix::Error| GitError::NoRepository { path: folder.display().to_string(), source: source.into() };
-    let found = gix::discover::upwards(folder).map_err(|source| failed(source.into()))?.0;
+    let found = gix::discover::upwards(folder).map_err(failed)?.0;
     let (repository, _) = found.into_repository_and_work_tree_directories();
     let limit = format!("gitoxide.objects.allocLimit={OBJECT_MAX}");
     let options = gix::open::Options::isolated().config_overrides([limit]).open_path_as_is(true);

@@ -145,8 +145,8 @@ fn a_tree_that_nobody_works_in_is_not_read() {
     refused(&made.commit_of(&[("100644", b"x.yaml", &blob), ("100644", b"x.yaml", &made.blob("other"))]), "x.yaml is in it twice");
     // Ten folders of the same ten, ten deep: some kilobytes that would be 10,000,000,000 files.
     let folder = |made: &Repository, inner: &str| {
-        let listing: String = (0..10).map(|number| format!("040000 tree {inner}\tf{number}\n")).collect();
-        made.git(&["mktree"], &listing)
+        let listing: Vec<String> = (0..10).map(|number| format!("040000 tree {inner}\tf{number}\n")).collect();
+        made.git(&["mktree"], &listing.concat())
     };
     let mut tree = made.git(&["mktree"], &format!("100644 blob {blob}\tx.yaml\n"));
     for _ in 0..10 {
