@@ -294,6 +294,9 @@ pub struct Report {
     /// Sets that the repository has to hold and does not, of an upkeep which was told that they are lost; as many as fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
+    /// The second place, as restic names it, of a copy: another may be named since it was begun.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub to: String,
     /// It failed at the second place, of a copy.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub second: bool,

@@ -172,7 +172,7 @@ pub struct BackupStatus {
     /// The last restore that was tried and was good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub proven: Option<Proven>,
-    /// What lies at the second place, of a class that asks for it.
+    /// What lies at the second place that is named now, of a class that asks for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copied: Option<Copied>,
     /// The restore that goes on, or the last one, in plain words.
@@ -240,8 +240,15 @@ pub struct Grant {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<String>,
     /// The wishes for its backups that were granted; none of an older release, until it is decided again.
-    #[serde(default, skip_serializing_if = "AppBackup::is_empty")]
+    #[serde(default, deserialize_with = "readable", skip_serializing_if = "AppBackup::is_empty")]
     pub backup: AppBackup,
+}
+
+/// What this release cannot read, because a later one wrote it, counts as not granted: nothing is left out of backups then.
+/// The rest of the grant must not become unreadable with it.
+fn readable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<AppBackup, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
 /// A revision that an app had.
@@ -284,4 +291,23 @@ pub struct GrantedClass {
     pub pod_security: super::class::PodSecurity,
     /// Days between removal and deletion.
     pub grace_days: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_grant_of_a_later_release_stays_readable() {
+        let written = |backup: Value| {
+            let mut grant = serde_json::to_value(Grant { system: "website".into(), ..Grant::default() }).unwrap();
+            grant["backup"] = backup;
+            serde_json::from_value::<Grant>(grant).unwrap()
+        };
+        let page = json!({"name": "front", "path": "/"});
+        assert_eq!(written(json!({"checks": {"http": [page]}})).backup.checks.http.len(), 1);
+        let later = written(json!({"checks": {"http": [page], "later": 1}}));
+        assert_eq!((later.system.as_str(), later.backup), ("website", AppBackup::default()));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::backed_up::{Backups, backed_up, restore_proven};
 use super::conditions::{Verdict, merge};
-use super::copied::copied;
+use super::copied::{self, copied};
 use super::version;
 use crate::desired::Kind;
 use crate::live::Health;
@@ -138,7 +138,7 @@ pub fn app(request: &MunicipalityApp, state: &AppState<'_>, now: Timestamp) -> M
         tenant_id: state.tenant_id.map(ToString::to_string).or(old.tenant_id),
         url: state.grant.and_then(|g| g.hostname.as_ref()).map(|host| state.scheme.url(host)),
         answered,
-        backup: state.backup.as_ref().map(|backups| backups.status.clone()),
+        backup: state.backup.as_ref().map(copied::told),
         requested_at: old.requested_at.or_else(|| request.metadata.creation_timestamp.as_ref().map(|t| written(t.0))),
         ready_at: old.ready_at.or_else(|| is_ready.then(|| written(now))),
         conditions: merge(&old.conditions, verdicts, generation, now),

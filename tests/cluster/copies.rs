@@ -1,5 +1,6 @@
 //! The second copy of backups: made with the daily upkeep, told where it stands, and destroyed with its vault.
 
+mod elsewhere;
 mod removed;
 
 use std::time::Duration;
@@ -17,18 +18,24 @@ const SLUG: &str = "preilu-novads";
 
 /// A second target, and its key.
 async fn second(world: &World) {
+    place(world, "away", "copies").await;
+}
+
+/// A target for copies, and its key.
+async fn place(world: &World, name: &str, bucket: &str) {
+    let secret = format!("{name}-maintainer");
     world
         .apply(&json!({
-            "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupTarget", "metadata": {"name": "away"},
+            "apiVersion": "kopnams.lv/v1alpha1", "kind": "BackupTarget", "metadata": {"name": name},
             "spec": {
-                "endpoint": answering(), "bucket": "copies", "isolation": "perApp", "maintainerSecret": "away-maintainer",
+                "endpoint": answering(), "bucket": bucket, "isolation": "perApp", "maintainerSecret": secret,
                 "egress": [{"cidr": "198.51.100.9/32", "ports": [443]}],
             },
         }))
         .await;
     world
         .create(&json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "away-maintainer", "namespace": VAULT},
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": secret, "namespace": VAULT},
             "stringData": {"access-key": "second", "secret-key": "hidden"},
         }))
         .await
@@ -37,6 +44,12 @@ async fn second(world: &World) {
 
 /// Asks for the daily upkeep now.
 async fn upkeep(world: &World, tenant: &str, set: &str, slot: &str) -> Value {
+    let name = ask(world, tenant, set, slot).await;
+    over(world, "RestoreDrill", &name, "Succeeded").await
+}
+
+/// The same without waiting for it: its name.
+async fn ask(world: &World, tenant: &str, set: &str, slot: &str) -> String {
     let name = format!("{tenant}-d{slot}");
     world
         .create(&json!({
@@ -45,7 +58,7 @@ async fn upkeep(world: &World, tenant: &str, set: &str, slot: &str) -> Value {
         }))
         .await
         .unwrap();
-    over(world, "RestoreDrill", &name, "Succeeded").await
+    name
 }
 
 fn steps(drill: &Value) -> Vec<&str> {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use kopnams::backup::work::Repository;
 use kube::api::{ListParams, Patch, PatchParams};
 use kube::{Api, Client};
 use serde_json::{Value, json};
@@ -51,8 +52,14 @@ pub fn good(work: &Value) -> Value {
     match work["task"]["kind"].as_str().unwrap() {
         "part" => json!({"snapshot": snapshot, "files": 3, "bytes": 1000, "added": 10, "digest": "d", "phases": [["read", 5]]}),
         "commit" => json!({"snapshot": snapshot, "configuration": format!("{:064x}", rand()), "files": 4, "bytes": 100, "added": 1}),
+        "copy" => json!({"files": 3, "bytes": 1000, "added": 0, "to": place(&work["task"]["to"])}),
         _ => json!({"files": 3, "bytes": 1000, "added": 0}),
     }
+}
+
+/// A repository of an order as restic names it.
+pub fn place(repository: &Value) -> String {
+    serde_json::from_value::<Repository>(repository.clone()).unwrap().url()
 }
 
 /// The report of a piece of work that failed.

@@ -66,12 +66,14 @@ impl Both {
     fn copies(&self, known: &[String], prune: bool) -> Report {
         let ended = self.run(self.order(known, prune));
         assert_eq!((ended.report.failure, ended.code), (None, Some(0)), "{}", ended.said);
+        assert_eq!(ended.report.to, self.second.repository.url(), "{}", ended.said);
         ended.report
     }
 
     fn fails(&self, task: Task, class: Class, second: bool) -> String {
         let ended = self.run(task);
         assert_eq!((ended.report.failure, ended.report.second), (Some(class), second), "{}", ended.said);
+        assert!(!ended.report.to.is_empty(), "a failure says at which place, too: {}", ended.said);
         assert!(ended.report.message.ends_with('.'), "{}", ended.report.message);
         ended.report.message
     }

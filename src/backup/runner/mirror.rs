@@ -73,6 +73,7 @@ struct Done {
 impl Runner {
     /// Copies what the second place lacks, and takes away there what is gone here if that is asked for.
     pub(crate) fn copy(&self, report: &mut Report, order: &Order<'_>) -> Outcome<()> {
+        report.to = order.to.url();
         self.mirror(report, order).map_err(|broken| {
             report.second = broken.second;
             broken.failure

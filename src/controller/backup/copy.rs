@@ -77,14 +77,14 @@ fn vault_of(world: &World, ground: &Ground) -> Option<Arc<BackupVault>> {
     world.backups.vaults.get(&ground.tenant_id).cloned()
 }
 
-/// Whether what was pruned goes at the second place, too, with a copy that began then.
-fn prunes(vault: &BackupVault, began: Timestamp) -> bool {
+/// Whether what was pruned goes at a second place, too, with a copy that began then.
+fn prunes(vault: &BackupVault, place: &str, began: Timestamp) -> bool {
     let status = vault.status.as_ref();
     // Nobody reads a vault any more whose app is gone, and what is not whole must not thin out the other.
     if !upkeep::may_destroy(vault) || status.is_some_and(|status| status.retain_until.is_some()) {
         return false;
     }
-    let tidied = status.and_then(|status| due::time(status.copied.as_ref()?.tidied.as_ref()));
+    let tidied = status.and_then(|status| due::time(status.copied_at(place)?.tidied.as_ref()));
     let sunday = began.to_zoned(due::zone()).weekday() == upkeep::PRUNED_ON;
     sunday || tidied.is_none_or(|tidied| began.duration_since(tidied) > TIDIED_EVERY)
 }
@@ -106,15 +106,31 @@ fn task(world: &World, ground: &Ground, there: &Ground, began: Timestamp) -> Tas
         to: there.repository(),
         issue: there.issue(),
         holds: upkeep::held_there(world, &ground.tenant_id, &[]),
-        prune: vault.as_ref().is_some_and(|vault| prunes(vault, began)),
+        prune: vault.as_ref().is_some_and(|vault| prunes(vault, &there.repository().url(), began)),
         shrunk,
         seconds: (!retained).then_some(TIME.as_secs()),
         deleted_days: Some(upkeep::deleted_days(there)),
     }
 }
 
+/// A copy of which nobody knows where it lies is none.
+fn placed(mut progress: Progress) -> Progress {
+    if let Progress::Ended(report) = &mut progress
+        && report.failure.is_none()
+        && report.to.is_empty()
+    {
+        report.failure = Some(Class::Order);
+        report.message = "the runner does not say where it copied to: the image of the Platform's backup is of another version than the operator; name the one of this version".into();
+    }
+    progress
+}
+
 /// Takes the copy of a vault one step further. `began` is when the step began, as it was written down.
 pub async fn advance(ctx: &Context, run: &str, number: usize, ground: &Ground, began: Option<&String>) -> Result<Progress, ApplyError> {
+    go_on(ctx, run, number, ground, began).await.map(placed)
+}
+
+async fn go_on(ctx: &Context, run: &str, number: usize, ground: &Ground, began: Option<&String>) -> Result<Progress, ApplyError> {
     if let Some(known) = step::stands(ctx, VAULT_NAMESPACE, run, number) {
         return Ok(known);
     }
@@ -144,15 +160,15 @@ pub async fn advance(ctx: &Context, run: &str, number: usize, ground: &Ground, b
         if !answers(&target) {
             return failed(Class::Unreachable, format!("the second target {name} does not answer, so nothing was copied"));
         }
-        // Before anything is there: what nobody wrote down nobody would destroy.
-        let place = SecondPlace { target: name.clone(), repository: there.repository().url() };
-        say_vault(ctx, &ground.tenant_id, |vault| {
-            if !vault.copies.contains(&place) {
-                vault.copies.push(place);
-            }
-        })
-        .await?;
     }
+    // Before the Job has its order: what nobody wrote down nobody would destroy.
+    let place = SecondPlace { target: name.clone(), repository: there.repository().url() };
+    say_vault(ctx, &ground.tenant_id, |vault| {
+        if !vault.copies.contains(&place) {
+            vault.copies.push(place);
+        }
+    })
+    .await?;
     let Some(files) = keys::of_second(ctx, &target.spec).await? else {
         let what = format!(
             "there is no key to work with at the second place: the maintainerSecret of the BackupTarget {name} is missing in kopnams-vault, or lacks access-key or secret-key"
@@ -171,8 +187,9 @@ pub async fn told(ctx: &Context, run: &str, ground: &Ground, began: Option<&Stri
     if let Some(class) = report.failure {
         if report.second {
             let second = { second(&ctx.world(), ground) }.ok();
-            // Of one that is known not to answer nothing was asked.
-            if let Some(target) = second.filter(|target| answers(target)) {
+            // Of one that is known not to answer nothing was asked, and another may be named since.
+            let same = |target: &Arc<BackupTarget>| report.to.is_empty() || ground.at(target).repository().url() == report.to;
+            if let Some(target) = second.filter(|target| answers(target) && same(target)) {
                 target::count_at(ctx, &name_of(&target), class).await?;
             }
         } else {
@@ -183,11 +200,14 @@ pub async fn told(ctx: &Context, run: &str, ground: &Ground, began: Option<&Stri
         })
         .await;
     }
-    let pruned = { vault_of(&ctx.world(), ground) }.is_some_and(|vault| prunes(&vault, began));
+    // Where the Job was sent, which may not be where it would be sent now.
+    let place = report.to.as_str();
+    let pruned = { vault_of(&ctx.world(), ground) }.is_some_and(|vault| prunes(&vault, place, began));
     say_vault(ctx, &ground.tenant_id, |vault| {
-        let tidied = if pruned { Some(written(began)) } else { vault.copied.take().and_then(|copied| copied.tidied) };
+        let tidied = if pruned { Some(written(began)) } else { vault.copied_at(place).and_then(|copied| copied.tidied.clone()) };
         vault.copy_failures = Failures::default();
         vault.copied = newest(&vault.sets, began).map(|set| Copied {
+            repository: place.to_string(),
             at: written(now),
             set: set.name.clone(),
             recovery_point: set.recovery_point.clone(),
@@ -267,7 +287,8 @@ pub async fn destroy(ctx: &Context, run: &str, status: &BackupVaultStatus, groun
     }
     say_vault(ctx, tenant_id, |vault| {
         vault.copies.retain(|known| known != place);
-        vault.copied = None;
+        let stays = vault.copied.take().filter(|copied| !copied.is_at(&place.repository));
+        vault.copied = stays.filter(|_| !vault.copies.is_empty());
     })
     .await?;
     Ok(Some(Next::After(Duration::ZERO)))
@@ -276,6 +297,8 @@ pub async fn destroy(ctx: &Context, run: &str, status: &BackupVaultStatus, groun
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const AWAY: &str = "s3:https://s3.elsewhere.example.lv/copies-t";
 
     fn at(time: &str) -> Timestamp {
         time.parse().unwrap()
@@ -288,11 +311,10 @@ mod tests {
             ..BackupVault::new("t", serde_json::from_value(serde_json::json!({"municipality": "m", "app": "a", "target": "s3"})).unwrap())
         };
         let tidied = |time: &str| {
-            vault(BackupVaultStatus {
-                copied: Some(Copied { tidied: Some(time.into()), ..Copied::default() }),
-                ..BackupVaultStatus::default()
-            })
+            let copied = Copied { repository: AWAY.into(), tidied: Some(time.into()), ..Copied::default() };
+            vault(BackupVaultStatus { copied: Some(copied), ..BackupVaultStatus::default() })
         };
+        let prunes = |vault: &BackupVault, began| prunes(vault, AWAY, began);
         // The 29th of November 2026 is a Sunday, in Latvia from 22:00 UTC of the day before.
         let broken = Failures { count: 1, ..Failures::default() };
         let sunday = at("2026-11-29T10:00:00Z");
@@ -308,6 +330,25 @@ mod tests {
         assert!(!prunes(&tidied("2026-11-29T10:00:00Z"), at("2026-11-30T10:00:00Z")));
         assert!(prunes(&tidied("2026-11-22T10:00:00Z"), at("2026-11-30T10:00:00Z")), "it did not answer on Sunday");
         assert!(prunes(&vault(BackupVaultStatus::default()), at("2026-11-30T10:00:00Z")), "nobody knows what lies there");
+        let monday = at("2026-11-30T10:00:00Z");
+        assert!(!prunes(&tidied("2026-11-29T10:00:00Z"), monday));
+        let elsewhere = "s3:https://s3.farther.example.lv/copies-t";
+        assert!(super::prunes(&tidied("2026-11-29T10:00:00Z"), elsewhere, monday), "what was tidied is another place");
+    }
+
+    #[test]
+    fn a_copy_of_which_nobody_knows_where_it_lies_has_failed() {
+        let ended = |report: Report| match placed(Progress::Ended(Box::new(report))) {
+            Progress::Ended(report) => report,
+            Progress::Going => panic!("it has ended"),
+        };
+        let good = Report { to: AWAY.into(), files: 3, ..Report::default() };
+        assert_eq!(*ended(good.clone()), good);
+        let unknown = ended(Report { to: String::new(), ..good.clone() });
+        assert!(unknown.failure == Some(Class::Order) && unknown.message.contains("does not say where"), "{unknown:?}");
+        let failed = Report { failure: Some(Class::Unreachable), message: "no route".into(), ..Report::default() };
+        assert_eq!(*ended(failed.clone()), failed, "why it failed stays");
+        assert!(matches!(placed(Progress::Going), Progress::Going));
     }
 
     #[test]

@@ -157,9 +157,16 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
     // What cannot be read any more cannot be restored either.
     let drills = if status.drill_failures.count > 0 { &status.drill_failures } else { &status.read_failures }.clone();
     // Before there is a vault nobody knows which target it will have.
-    let lacks =
-        vault.and_then(|vault| ground(world, vault.metadata.name.as_deref()?)).and_then(|ground| copy::second(world, &ground).err());
-    let copies = Copies { lacks, failures: status.copy_failures.clone() };
+    let place = vault.map(|vault| match ground(world, vault.metadata.name.as_deref().unwrap_or_default()) {
+        Some(ground) => copy::place(world, &ground),
+        None => Err(format!("the BackupTarget {} of its vault is not there, so nobody knows where it is copied to", vault.spec.target)),
+    });
+    let (place, lacks) = match place {
+        Some(Ok(place)) => (place, None),
+        Some(Err(why)) => (String::new(), Some(why)),
+        None => (String::new(), None),
+    };
+    let copies = Copies { lacks, place, failures: status.copy_failures.clone() };
     let status = BackupStatus {
         last_success: status.last_success.clone(),
         last_set: status.sets.last().map(|set| set.name.clone()),

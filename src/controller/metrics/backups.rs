@@ -3,7 +3,7 @@
 use crate::backup::coverage::State;
 use crate::backup::retention::{Committed, Rules};
 use crate::backup::work::Class;
-use crate::controller::backup::{canary, drill, ground};
+use crate::controller::backup::{canary, copy, drill, ground};
 use crate::controller::world::World;
 use crate::controller::world::backups::Record;
 use crate::request::backup::{BackupVaultStatus, RunKind, RunPhase, SetRecord, VaultPhase};
@@ -76,7 +76,7 @@ impl Backups {
             ("backup_rpo_seconds", "How old the newest set may be", &self.rpo),
             (
                 "backup_copied_timestamp_seconds",
-                "Recovery point of the newest set that lies at a second place too, 0 when there is none; of classes that ask for it",
+                "Recovery point of the newest set that lies at the second place too, 0 when there is none; of classes that ask for it",
                 &self.copied,
             ),
             ("backup_copy_age_seconds", "How old the newest set at the second place may be, of classes that ask for it", &self.copy_age),
@@ -178,7 +178,9 @@ impl Backups {
         set(&self.last_success, seconds(status.last_success.as_ref()));
         set(&self.rpo, i64::from(ground.profile.rpo_hours) * 3600);
         if let Some(hours) = ground.profile.copy_hours {
-            set(&self.copied, seconds(status.copied.as_ref().map(|copied| &copied.recovery_point)));
+            // What lies at a place that is not named any more is no copy.
+            let place = copy::place(world, &ground).unwrap_or_default();
+            set(&self.copied, seconds(status.copied_at(&place).map(|copied| &copied.recovery_point)));
             set(&self.copy_age, i64::from(hours) * 3600);
         }
         set(&self.failures, i64::from(status.failures.count));

@@ -108,7 +108,7 @@ pub struct BackupVaultStatus {
     /// The last reading of a part of its repository, if that failed; it is read again every day until it is good.
     #[serde(default, skip_serializing_if = "Failures::none")]
     pub read_failures: Failures,
-    /// What lies at the second place, of a class that asks for it.
+    /// The last copy at a second place, of a class that asks for it; that place may not be the one that is named now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copied: Option<Copied>,
     /// The copies that failed since the last good one.
@@ -141,10 +141,21 @@ pub struct BackupVaultStatus {
     pub message: Option<String>,
 }
 
-/// What lies at the second place of a vault.
+impl BackupVaultStatus {
+    /// What lies at a second place; what lies at another one is no copy there.
+    #[must_use]
+    pub fn copied_at(&self, place: &str) -> Option<&Copied> {
+        self.copied.as_ref().filter(|copied| copied.is_at(place))
+    }
+}
+
+/// What lies at a second place of a vault.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Copied {
+    /// Where it lies, as restic names it. At any other place there is no copy, whatever place is named now.
+    #[serde(default)]
+    pub repository: String,
     /// When it was last seen to be all there, RFC 3339.
     pub at: String,
     /// The newest set that is whole there.
@@ -158,6 +169,14 @@ pub struct Copied {
     /// When what the first place had pruned was last taken away there, too, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tidied: Option<String>,
+}
+
+impl Copied {
+    /// Whether it lies at a place, which is empty where none is named.
+    #[must_use]
+    pub fn is_at(&self, place: &str) -> bool {
+        !place.is_empty() && self.repository == place
+    }
 }
 
 /// A second place of a vault.

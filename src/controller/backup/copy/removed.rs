@@ -46,9 +46,9 @@ fn name(tenant_id: &str, set: &str, place: &str) -> String {
 /// The set that is still to be copied to the second place; none when there is no such place, or nothing is left to be copied.
 fn owed<'a>(status: &'a BackupVaultStatus, place: Option<&str>) -> Option<&'a str> {
     let newest = status.sets.last().map(|set| set.name.as_str());
-    let whole = status.copied.as_ref().map(|copied| copied.set.as_str());
+    let whole = status.copied_at(place?).map(|copied| copied.set.as_str());
     // The app's class is not known any more; it asked for copies if there are any.
-    newest.filter(|_| place.is_some() && !status.copies.is_empty() && whole != newest)
+    newest.filter(|_| !status.copies.is_empty() && whole != newest)
 }
 
 /// Such copies of a tenant of which there is a Job or a pod, but one.
@@ -140,7 +140,7 @@ mod tests {
     #[test]
     fn the_newest_set_is_owed_until_it_is_copied() {
         let set = |name: &str| SetRecord { name: name.into(), ..SetRecord::default() };
-        let copied = |set: &str| Some(Copied { set: set.into(), ..Copied::default() });
+        let copied = |set: &str| Some(Copied { set: set.into(), repository: AWAY.into(), ..Copied::default() });
         let places = vec![SecondPlace { target: "away".into(), repository: AWAY.into() }];
         let status =
             BackupVaultStatus { sets: vec![set("a"), set("b")], copies: places, copied: copied("a"), ..BackupVaultStatus::default() };
@@ -156,6 +156,9 @@ mod tests {
         assert_eq!(owed(&status, None), None, "there is no place");
         let whole: fn(&mut BackupVaultStatus) = |status: &mut BackupVaultStatus| status.copied.as_mut().unwrap().set = "b".into();
         assert_eq!(with(whole), None);
+        let mut status = status.clone();
+        whole(&mut status);
+        assert_eq!(owed(&status, Some("s3:https://s3.third.example.lv/copies-t")), Some("b"), "it lies at another place");
     }
 
     #[test]
