@@ -164,9 +164,10 @@ pub enum Task {
         /// What the repository has to hold beside them. If something is missing, nothing is forgotten and nothing pruned.
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         holds: Holds,
-        /// An admin says that what is missing is lost: it is told in [`Report::lacks`], and the work goes on.
-        #[serde(default)]
-        lost: bool,
+        /// Sets of which an admin says that they are lost: if they are missing, that is told in [`Report::lacks`], what is left
+        /// of them is forgotten, too, and the work goes on.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        lost: Vec<String>,
         /// Days for which a bucket with versions keeps what was deleted. With `prune`, what was deleted before is destroyed.
         /// None: everything is kept.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -291,7 +292,8 @@ pub struct Report {
     /// The sets that were found, of a list: manifest snapshot, set, time; the newest last, as many as fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sets: Vec<(String, String, String)>,
-    /// Sets that the repository has to hold and does not, of an upkeep which was told that they are lost; as many as fit.
+    /// Sets that the repository has to hold and does not, whether that was a failure or not; without the tenant's id before
+    /// them, and as many as fit.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacks: Vec<String>,
     /// The second place, as restic names it, of a copy: another may be named since it was begun.

@@ -481,6 +481,11 @@ fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
         expected.sort();
         found.sort();
         assert_eq!(found, expected, "what is struck off is what was forgotten");
+        let orders = hands.seen().into_iter().filter(|(_, work)| work["task"]["kind"] == "forget");
+        let held: Vec<String> =
+            orders.flat_map(|(_, work)| work["task"]["holds"].as_object().unwrap().keys().cloned().collect::<Vec<_>>()).collect();
+        assert!(!held.is_empty() && held.iter().all(|set| left.contains(&set.as_str())), "what goes need not be there: {held:?}");
+        assert!(vault["status"]["going"].is_null(), "{}", shown(&vault));
         world.delete("RestoreRun", "kopnams-vault", "later").await;
         let vault = upkeep("209901030000").await;
         assert!(!shown(&vault).contains(&old(7)), "{}", shown(&vault));
@@ -500,9 +505,13 @@ fn sets_that_are_not_there_any_more_stop_the_upkeep_until_somebody_says_that_the
         let lacks = gone.clone();
         hands.answer(move |work| {
             Some(match text(work, "/task/kind") {
-                "check" if !work["task"]["holds"][&lacks].is_null() => bad("Suspicious", "Snapshots of 1 of the 2 sets are not in it."),
-                "forget" if work["task"]["lost"] == true => {
-                    json!({"lacks": [lacks.clone()], "message": "1 sets are lost.", "files": 0, "bytes": 0, "added": 0})
+                "check" if !work["task"]["holds"][&lacks].is_null() => {
+                    let mut report = bad("Suspicious", "Snapshots of 1 of the 2 sets are not in it.");
+                    report["lacks"] = json!([lacks.strip_prefix(text(work, "/tenant")).unwrap()]);
+                    report
+                }
+                "forget" if work["task"]["lost"] == json!([lacks]) => {
+                    json!({"lacks": [lacks], "message": "1 sets are lost.", "files": 0, "bytes": 0, "added": 0})
                 }
                 _ => good(work),
             })
@@ -530,6 +539,8 @@ fn sets_that_are_not_there_any_more_stop_the_upkeep_until_somebody_says_that_the
         assert!(said.contains(&format!("kubectl annotate backupvault {tenant} --overwrite kopnams.lv/acknowledge-lost=")), "{said}");
         assert_eq!(sets().await, [kept.clone(), gone.clone()], "nobody has said anything");
         let vault = world.get("BackupVault", "", &tenant).await.unwrap();
+        assert_eq!(vault["status"]["missing"]["sets"], json!([gone]), "{}", shown(&vault));
+        assert!(vault["status"]["readFailures"].is_null(), "what was read is as it was: {}", shown(&vault));
         let asked = hands.seen().into_iter().rev().find(|(_, work)| work["task"]["kind"] == "check").unwrap().1;
         for set in vault["status"]["sets"].as_array().unwrap() {
             let mut ids: Vec<Value> = set["snapshots"].as_array().unwrap().clone();
@@ -538,8 +549,12 @@ fn sets_that_are_not_there_any_more_stop_the_upkeep_until_somebody_says_that_the
         }
         let word = json!({"metadata": {"annotations": {"kopnams.lv/acknowledge-lost": jiff::Timestamp::now().to_string()}}});
         world.merge("BackupVault", "", &tenant, &word).await;
-        upkeep("209901020000", "Succeeded").await;
+        let drill = upkeep("209901020000", "Succeeded").await;
+        assert!(text(&drill, "/status/message").ends_with(&format!("lost, and struck off: {gone}")), "{}", shown(&drill));
         assert_eq!(sets().await, [kept], "what is lost is struck off");
+        let vault = world.get("BackupVault", "", &tenant).await.unwrap();
+        assert!(vault["status"]["missing"].is_null(), "{}", shown(&vault));
+        assert_eq!(vault["status"]["lastSuccess"], vault["status"]["sets"][0]["recoveryPoint"], "{}", shown(&vault));
     });
 }
 

@@ -41,7 +41,7 @@ fn forget(known: Option<&[&str]>) -> Task {
         prune: true,
         known: known.map(|known| known.iter().map(|&run| run.to_owned()).collect()),
         holds: Holds::new(),
-        lost: false,
+        lost: Vec::new(),
         deleted_days: None,
     }
 }

@@ -8,7 +8,7 @@ use kopnams::backup::work::{Class, Holds, Issue, Report, Task};
 /// Forgets a set and prunes; what was deleted is kept for so many days.
 fn forget(manifests: &[&Report], deleted_days: u32) -> Task {
     let snapshots = manifests.iter().map(|set| set.snapshot.clone().unwrap()).collect();
-    Task::Forget { snapshots, prune: true, known: None, holds: Holds::new(), lost: false, deleted_days: Some(deleted_days) }
+    Task::Forget { snapshots, prune: true, known: None, holds: Holds::new(), lost: Vec::new(), deleted_days: Some(deleted_days) }
 }
 
 fn client(tenant: &Tenant<'_>, access_key: &str, secret_key: &str) -> S3 {
@@ -54,7 +54,7 @@ fn what_was_pruned_is_destroyed_after_its_days_and_every_set_that_stays_is_whole
             .map(|snapshot| snapshot["id"].as_str().unwrap().to_owned())
             .collect();
     assert!(parts.contains(first.snapshot.as_ref().unwrap()) && parts.len() == 3, "{parts:?}");
-    let all = Task::Forget { snapshots: parts, prune: true, known: None, holds: Holds::new(), lost: false, deleted_days: Some(7) };
+    let all = Task::Forget { snapshots: parts, prune: true, known: None, holds: Holds::new(), lost: Vec::new(), deleted_days: Some(7) };
     tenant.does("forget", all);
     let (contents, markers) = versions(&tenant, "");
     let there = objects(&tenant).len();
@@ -123,14 +123,8 @@ fn sets_that_somebody_deleted_are_told_before_anything_goes_for_good() {
         prune: true,
         known: Some(vec!["r1".into(), "r2".into(), "r3".into()]),
         holds,
-        lost: false,
+        lost: Vec::new(),
         deleted_days: Some(0),
-    };
-    let lost = |task: Task| match task {
-        Task::Forget { snapshots, known, holds, .. } => {
-            Task::Forget { snapshots, prune: false, known, holds, lost: true, deleted_days: None }
-        }
-        other => other,
     };
     tenant.does("check", Task::Check { read: None, holds: holds("") });
     // One of three snapshots of a set: with the admin's own key, for the writer may not.
@@ -141,14 +135,15 @@ fn sets_that_somebody_deleted_are_told_before_anything_goes_for_good() {
     let told = "Snapshots of 1 of the 2 sets that the repository has to hold are not in it: r2.";
     let report = tenant.fails("upkeep", upkeep(&sets[0].1, holds("r1")), Class::Suspicious);
     assert_eq!(report.message, told);
-    let listed = tenant.restic(&["snapshots", "--json", "--tag=run=r1"]).stdout;
-    assert_eq!(serde_json::from_slice::<Vec<serde_json::Value>>(&listed).unwrap().len(), 3, "nothing was forgotten");
+    let left = |run: &str| {
+        let listed = tenant.restic(&["snapshots", "--json", &format!("--tag=run={run}")]).stdout;
+        serde_json::from_slice::<Vec<serde_json::Value>>(&listed).unwrap().len()
+    };
+    assert_eq!((left("r1"), left("r2")), (3, 2), "nothing was forgotten");
     assert_eq!((versions(&tenant, "data/"), versions(&tenant, &format!("snapshots/{part}"))), (before, (1, 1)), "nor destroyed");
     let report = tenant.fails("check", Task::Check { read: None, holds: holds("r1") }, Class::Suspicious);
     assert_eq!(report.message, told);
-    // Whoever says that it is lost is told what that is.
-    assert_eq!(tenant.does("upkeep", lost(upkeep(&[], holds("r1")))).lacks, ["r2"]);
-    assert_eq!(tenant.does("upkeep", lost(upkeep(&[], holds("r2")))).lacks, [""; 0]);
+    assert_eq!(report.lacks, ["r2"]);
     // Of a set that nobody has to keep it is no loss.
     tenant.does("check", Task::Check { read: None, holds: holds("r2") });
     // Brought back: the mark that it was deleted goes.
@@ -161,6 +156,37 @@ fn sets_that_somebody_deleted_are_told_before_anything_goes_for_good() {
     tenant.does("upkeep", upkeep(&sets[0].1, holds("r1")));
     tenant.does("check", Task::Check { read: Some((1, 1)), holds: holds("r1") });
     assert_eq!(tenant.sets(), ["r2", "r3"]);
+
+    // Said to be lost it is told, and what is left of it goes; of others that are missing nobody has said that.
+    assert!(admin(&tenant).ask(&Ask { method: "DELETE", path: &path, ..Ask::default() }).unwrap().is_fine());
+    let lost = |set: &str| Task::Forget {
+        snapshots: Vec::new(),
+        prune: false,
+        known: Some(vec!["r2".into(), "r3".into()]),
+        holds: holds("r1"),
+        lost: vec![set.into()],
+        deleted_days: None,
+    };
+    tenant.fails("upkeep", lost("r3"), Class::Suspicious);
+    assert_eq!((left("r2"), tenant.does("upkeep", lost("r2")).lacks), (2, vec!["r2".to_owned()]));
+    assert_eq!((left("r2"), tenant.sets()), (0, vec!["r3".to_owned()]));
+
+    // What somebody has written over is there and cannot be read; nobody can say that it is lost.
+    let held: Holds = sets.iter().filter(|(name, _)| name == "r3").cloned().collect();
+    let path = format!("/{}/snapshots/{}", tenant.repository.bucket, sets[2].1[0]);
+    let writer = client(&tenant, "writerplundered", "secret-of-plundered");
+    let put = |body: Vec<u8>| writer.ask(&Ask { method: "PUT", path: &path, body: body.into(), ..Ask::default() }).unwrap().is_fine();
+    let whole = std::fs::read(world.s3.bucket(&tenant.repository.bucket).join(format!("snapshots/{}", sets[2].1[0]))).unwrap();
+    assert!(put(noise(9, 300)));
+    // As in a Job, which has no cache from before.
+    std::fs::remove_dir_all(tenant.folder.join("cache-0")).unwrap();
+    for said in [Vec::new(), vec!["r3".to_owned()]] {
+        let task = Task::Forget { snapshots: Vec::new(), prune: true, known: None, holds: held.clone(), lost: said, deleted_days: Some(0) };
+        let report = tenant.fails("upkeep", task, Class::Damaged);
+        assert!(report.message.contains("are in it and cannot be read") && report.lacks.is_empty(), "{}", report.message);
+    }
+    assert!(put(whole));
+    tenant.does("check", Task::Check { read: None, holds: held });
 }
 
 #[test]
@@ -202,7 +228,7 @@ fn what_the_target_locks_stays_hidden_and_goes_when_it_may() {
     tenant.as_admin();
     let gone: Vec<String> = [backed.snapshot, second.configuration, second.snapshot].into_iter().flatten().collect();
     let snapshot = format!("snapshots/{}", gone[0]);
-    let task = Task::Forget { snapshots: gone, prune: true, known: None, holds: Holds::new(), lost: false, deleted_days: Some(0) };
+    let task = Task::Forget { snapshots: gone, prune: true, known: None, holds: Holds::new(), lost: Vec::new(), deleted_days: Some(0) };
     tenant.does("forget", task);
     let report = tenant.does("prune", forget(&[], 0));
     assert!(report.message.contains("some are still locked by the target"), "{}", report.message);

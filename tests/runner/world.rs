@@ -298,7 +298,7 @@ pub fn check(read: Option<(u32, u32)>) -> Task {
 
 /// Forgets these snapshots.
 pub fn forget(snapshots: Vec<String>, prune: bool) -> Task {
-    Task::Forget { snapshots, prune, known: None, holds: Holds::new(), lost: false, deleted_days: None }
+    Task::Forget { snapshots, prune, known: None, holds: Holds::new(), lost: Vec::new(), deleted_days: None }
 }
 
 /// What a manifest says of a part.

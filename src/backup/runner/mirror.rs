@@ -16,7 +16,7 @@ use super::failure::{Failure, Outcome};
 use super::lanes::held;
 use super::objects::{CONFIG, Holding, Kind, LARGEST, Place, is_genuine};
 use super::restic::{Call, Credentials, Restic};
-use super::upkeep::holding;
+use super::upkeep::{lacking, missing};
 use super::{Runner, issue, say, secret, timed};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -195,10 +195,12 @@ fn stopped() -> Failure {
 
 /// Whether the first lacks so much that it may have been wiped. What it has was copied all the same, which takes nothing away.
 fn suspicious(there: &Holding, copied: &Holding, order: &Order<'_>) -> Outcome<()> {
-    holding(order.holds, |id| there.size(Kind::Snapshots, id).is_some()).map_err(|failure| {
+    let lacks = lacking(order.holds, |id| there.size(Kind::Snapshots, id).is_some());
+    if !lacks.is_empty() {
+        let failure = missing(&lacks, order.holds.len());
         let kept = "What is new was copied, and nothing was taken away at the second place: it may hold what is lost here.";
-        Failure::new(failure.class, format!("{} {kept}", failure.message))
-    })?;
+        return Err(Failure::new(failure.class, format!("{} {kept}", failure.message)));
+    }
     let (now, was) = (there.sum(Kind::Data), copied.sum(Kind::Data));
     // By number and by bytes: a prune makes few packs out of many small ones, and that loses nothing.
     if !order.shrunk && now.0 < was.0.div_ceil(2) && now.1 < was.1.div_ceil(2) {

@@ -137,8 +137,7 @@ impl Runner {
             Task::Clear { path } => Self::clear(report, path),
             Task::Compare { manifest, part, facts } => self.compare(report, manifest, part, facts),
             Task::Forget { snapshots, prune, known, holds, lost, deleted_days } => {
-                let order =
-                    upkeep::Order { snapshots, prune: *prune, known: known.as_deref(), holds, lost: *lost, deleted_days: *deleted_days };
+                let order = upkeep::Order { snapshots, prune: *prune, known: known.as_deref(), holds, lost, deleted_days: *deleted_days };
                 self.forget(report, &order)
             }
             Task::List => self.list(report),

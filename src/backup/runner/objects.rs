@@ -10,7 +10,7 @@ use super::s3::{Ask, S3, field};
 use super::sets::is_id;
 use hyper::body::Bytes;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Name of the only object that is not named by its content.
@@ -143,6 +143,13 @@ impl Place {
             self.pages(&format!("{}{folder}", self.prefix), &mut found)?;
         }
         Ok(found)
+    }
+
+    /// The names of all objects of a kind.
+    pub(super) fn names(&self, kind: Kind) -> Outcome<BTreeSet<String>> {
+        let mut found = Holding::default();
+        self.pages(&format!("{}{}/", self.prefix, kind.folder()), &mut found)?;
+        Ok(found.of(kind).map(|(id, _)| id.to_owned()).collect())
     }
 
     /// Enters all objects below a prefix, page by page.

@@ -4,7 +4,7 @@ use super::super::set::Part;
 use super::super::work::{Class, Holds, Report};
 use super::commit::complete;
 use super::failure::{Failure, Outcome};
-use super::objects::Place;
+use super::objects::{Kind, Place};
 use super::restic::Call;
 use super::sets::is_id;
 use super::{Runner, say, timed};
@@ -24,7 +24,7 @@ pub(crate) struct Order<'a> {
     pub(crate) prune: bool,
     pub(crate) known: Option<&'a [String]>,
     pub(crate) holds: &'a Holds,
-    pub(crate) lost: bool,
+    pub(crate) lost: &'a [String],
     pub(crate) deleted_days: Option<u32>,
 }
 
@@ -39,11 +39,8 @@ impl Runner {
             args.push(format!("--read-data-subset={share}/{of}"));
         }
         timed(report, "check", || self.restic.run(&Call::new(args)))?;
-        if !holds.is_empty() {
-            // To restic a repository without a snapshot is as whole as one with it.
-            let all = timed(report, "snapshots", || self.snapshots())?;
-            holding(holds, |id| all.iter().any(|found| found.id == id))?;
-        }
+        // To restic a repository without a snapshot is as whole as one with it.
+        self.holding(report, holds, &[])?;
         report.message = match read {
             None => "The repository is whole as far as its lists tell; its data was not read.".to_owned(),
             Some((share, of)) => {
@@ -82,16 +79,12 @@ impl Runner {
         if snapshots.is_empty() && !prune && known.is_none() {
             return Err(Failure::order("There is nothing to forget and nothing to prune."));
         }
+        // What somebody deleted is only hidden in a bucket with versions, until it is pruned and tidied.
+        let left = self.holding(report, holds, lost)?;
         // Done again, some are gone already; restic would say no more than that.
         let all = self.snapshots()?;
-        // What somebody deleted is only hidden in a bucket with versions, until it is pruned and tidied.
-        let is_there = |id: &str| all.iter().any(|found| found.id == id);
-        if lost {
-            report.lacks = lacking(holds, is_there).into_iter().map(ToOwned::to_owned).collect();
-        } else {
-            holding(holds, is_there)?;
-        }
-        let there: Vec<&str> = snapshots.iter().filter(|id| all.iter().any(|found| &&found.id == id)).map(String::as_str).collect();
+        let goes = |id: &str| snapshots.iter().chain(&left).any(|gone| gone == id);
+        let there: Vec<&str> = all.iter().map(|found| found.id.as_str()).filter(|id| goes(id)).collect();
         timed(report, "forget", || self.forget_all(&there))?;
         report.message = format!("{} snapshots are forgotten.", there.len());
         if !report.lacks.is_empty() {
@@ -114,6 +107,42 @@ impl Runner {
             report.message.push_str(" The repository is pruned.");
         }
         Ok(())
+    }
+
+    /// Whether all sets are there that have to be, with each of their snapshots; but for those that are lost, of which the ids
+    /// are given that are left.
+    ///
+    /// What is there is told by the names of the objects: restic passes over what it cannot read, as if it were not there.
+    ///
+    /// # Errors
+    /// [`Class::Suspicious`] if some are not there: nobody but retention lets any go, and those have not to be there.
+    /// [`Class::Damaged`] if some are there and cannot be read.
+    fn holding(&self, report: &mut Report, holds: &Holds, lost: &[String]) -> Outcome<Vec<String>> {
+        if holds.is_empty() {
+            return Ok(Vec::new());
+        }
+        let place = Place::new(&self.work.repository, self.restic.credentials())?;
+        let named = timed(report, "snapshots", || place.names(Kind::Snapshots))?;
+        let all = self.snapshots()?;
+        let lacks = lacking(holds, |id| named.contains(id));
+        // Without the tenant's id, so that more of them fit.
+        report.lacks = lacks.iter().map(|set| set.strip_prefix(&*self.work.tenant).unwrap_or(set).to_owned()).collect();
+        if lacks.iter().any(|set| !lost.iter().any(|known| known == set)) {
+            return Err(missing(&lacks, holds.len()));
+        }
+        let readable = |id: &str| all.iter().any(|found| found.id == id);
+        let spoilt = lacking(holds, |id| !named.contains(id) || readable(id));
+        if !spoilt.is_empty() {
+            let message = format!(
+                "Snapshots of {} of the {} sets that the repository has to hold are in it and cannot be read, as if somebody had written something else over them: {}.",
+                spoilt.len(),
+                holds.len(),
+                listed(&spoilt)
+            );
+            return Err(Failure::new(Class::Damaged, message));
+        }
+        let of_lost = holds.iter().filter(|(set, _)| lacks.contains(&set.as_str())).flat_map(|(_, snapshots)| snapshots);
+        Ok(of_lost.filter(|id| named.contains(*id)).cloned().collect())
     }
 
     /// Forgets these snapshots, and sees that they are gone.
@@ -157,27 +186,24 @@ impl Runner {
     }
 }
 
-/// The sets of which some snapshot is not there.
-fn lacking(holds: &Holds, is_there: impl Fn(&str) -> bool) -> Vec<&str> {
-    let lacking = holds.iter().filter(|(_, snapshots)| !snapshots.iter().all(|id| is_there(id)));
+/// The sets of which some snapshot fails this.
+pub(crate) fn lacking(holds: &Holds, fine: impl Fn(&str) -> bool) -> Vec<&str> {
+    let lacking = holds.iter().filter(|(_, snapshots)| !snapshots.iter().all(|id| fine(id)));
     lacking.map(|(set, _)| set.as_str()).collect()
 }
 
-/// Whether all sets are there that have to be, with each of their snapshots.
-///
-/// # Errors
-/// [`Class::Suspicious`] if some are not: nobody but retention lets any go, and those have not to be there.
-pub(crate) fn holding(holds: &Holds, is_there: impl Fn(&str) -> bool) -> Outcome<()> {
-    let lacks = lacking(holds, is_there);
-    if lacks.is_empty() {
-        return Ok(());
-    }
-    let more = lacks.len().saturating_sub(NAMED);
+/// That sets are missing.
+pub(crate) fn missing(lacks: &[&str], of: usize) -> Failure {
+    let many = lacks.len();
+    let message = format!("Snapshots of {many} of the {of} sets that the repository has to hold are not in it: {}.", listed(lacks));
+    Failure::new(Class::Suspicious, message)
+}
+
+/// The first of them, and how many more there are.
+fn listed(sets: &[&str]) -> String {
+    let more = sets.len().saturating_sub(NAMED);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let named = lacks.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
-    let (many, of) = (lacks.len(), holds.len());
-    let message = format!("Snapshots of {many} of the {of} sets that the repository has to hold are not in it: {named}{more}.");
-    Err(Failure::new(Class::Suspicious, message))
+    format!("{}{more}", sets.iter().take(NAMED).copied().collect::<Vec<_>>().join(", "))
 }
 
 /// Whether reading one manifest can fail so while the repository itself answers.

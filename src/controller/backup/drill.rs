@@ -30,6 +30,9 @@ const FORGET: &str = "forget";
 const RESTORE: &str = "restore";
 const LOAD: &str = "load:";
 
+/// How it is told which sets an admin said are lost, and were not found.
+const STRUCK_OFF: &str = "lost, and struck off: ";
+
 /// Bytes up to which a set is restored into an empty folder of the node rather than onto a volume.
 const SMALL: u64 = 64 << 20;
 
@@ -168,6 +171,12 @@ async fn go_on(
             write(ctx, drill, &status).await?;
             return Ok(Next::After(std::time::Duration::ZERO));
         }
+        // Before anything is forgotten: whatever becomes of the Job, what it may have taken nobody misses.
+        say_vault(ctx, &ground.tenant_id, |vault| {
+            let more = status.forgets.iter().filter(|set| !vault.going.contains(set)).cloned().collect::<Vec<_>>();
+            vault.going.extend(more);
+        })
+        .await?;
     }
     let wanted = if step_name == FORGET {
         let Some(task) = ({ upkeep::task(&ctx.world(), ground, &status, Timestamp::now(), is_there) }) else {
@@ -176,7 +185,7 @@ async fn go_on(
         Step { orders: vec![(None, order(task))], ..base }
     } else if step_name == READ {
         let read = drill.spec.slice.filter(|_| drill.spec.level >= Level::Read).map(|slice| (slice, 28));
-        let holds = { upkeep::held_there(&ctx.world(), &ground.tenant_id, &[]) };
+        let holds = { upkeep::held_there(&ctx.world(), &ground.tenant_id, &status.forgets) };
         Step { orders: vec![(None, order(Task::Check { read, holds }))], ..base }
     } else if step_name == RESTORE {
         let task = Task::Restore { manifest, parts: Vec::new(), into: Some(DATA.into()), replace: false };
@@ -214,33 +223,50 @@ async fn ended(
     if step_name == copy::COPY {
         // What was read and forgotten before counts, whatever became of the copy.
         copy::told(ctx, &name, ground, status.steps[number].began.as_ref(), report).await?;
+    } else if report.failure == Some(Class::Suspicious) {
+        // What is missing must not keep what is new from being read and copied; it is told in the end.
+        let lacks = upkeep::lacks(report, &ground.tenant_id);
+        say_vault(ctx, &ground.tenant_id, |vault| upkeep::missed(vault, &lacks, &report.message, Timestamp::now())).await?;
+        let message = format!("{step_name}: {}{}", report.message, upkeep::lost_words(&drill.spec.tenant_id));
+        status.failure.get_or_insert(RunFailure { class: Class::Suspicious, message });
     } else if let Some(class) = report.failure {
-        let mend = if class == Class::Suspicious { upkeep::lost_words(&drill.spec.tenant_id) } else { String::new() };
-        return fail(ctx, drill, status, class, &format!("{step_name}: {}{mend}", report.message)).await;
+        return fail(ctx, drill, status, class, &format!("{step_name}: {}", report.message)).await;
+    } else if step_name == READ && status.failure.is_none() {
+        say_vault(ctx, &ground.tenant_id, |vault| vault.missing = None).await?;
     }
     step::record(&mut status.steps[number], report);
-    if step_name == FORGET {
+    if step_name == FORGET && report.failure.is_none() {
         let now = Timestamp::now();
+        let lacks = upkeep::lacks(report, &ground.tenant_id);
+        if !lacks.is_empty() {
+            status.message = format!("{STRUCK_OFF}{}", lacks.join(", "));
+        }
         let held = {
             let world = ctx.world();
             let vault = world.backups.vaults.get(&ground.tenant_id);
             vault.and_then(|vault| upkeep::verdict(ground, vault, now).held).map(|held| upkeep::held_words(&ground.tenant_id, held))
         };
         say_vault(ctx, &ground.tenant_id, |vault| {
-            upkeep::strike_off(vault, &status.forgets, report);
+            upkeep::strike_off(vault, &status.forgets, &lacks);
             vault.tidied = Some(written(now));
             vault.held = held;
         })
         .await?;
     }
     if step::begin_next(&mut status.steps, Timestamp::now()).is_none() {
+        if let Some(RunFailure { class, message }) = status.failure.clone() {
+            fail(ctx, drill, status, class, &message).await?;
+            step::clear(ctx, VAULT_NAMESPACE, &name, number).await?;
+            return Ok(Next::After(std::time::Duration::ZERO));
+        }
         let now = Timestamp::now();
+        let struck_off = Some(status.message.clone()).filter(|said| said.starts_with(STRUCK_OFF)).map(|said| format!("; {said}"));
         status.phase = RunPhase::Succeeded;
         status.ended = Some(written(now));
         status.message = if drill.spec.level >= Level::Restore {
             "the set was restored and is as its manifest says".into()
         } else {
-            copy::words(&step_name, report)
+            copy::words(&step_name, report) + &struck_off.unwrap_or_default()
         };
         status.evidence = record(&ctx.world(), drill, &status, set, now);
     }

@@ -24,10 +24,11 @@ use super::world::backups::{self, Piece, Record};
 use crate::apply::ApplyError;
 use crate::backup::admission::{self, Purpose, Run};
 use crate::backup::breaker::Breaker;
+use crate::backup::work::Class;
 use crate::policy::AppKey;
 use crate::request::BackupVault;
 use crate::request::app::{BackupStatus, SetLine};
-use crate::request::backup::{BackupVaultStatus, Level, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
+use crate::request::backup::{BackupVaultStatus, Failures, Level, RunKind, RunPhase, RunStatus, VAULT_NAMESPACE};
 use crate::request::names::MANAGER;
 use crate::status::backed_up::Backups;
 use crate::status::copied::Copies;
@@ -155,7 +156,18 @@ pub fn status_of(world: &World, key: &AppKey) -> Option<Backups> {
     let status = vault.and_then(|vault| vault.status.clone()).unwrap_or_default();
     let profile = profile(world, world.apps.get(key).and_then(|record| record.grant.as_ref()));
     // What cannot be read any more cannot be restored either.
-    let drills = if status.drill_failures.count > 0 { &status.drill_failures } else { &status.read_failures }.clone();
+    let missing = status.missing.as_ref().map(|missing| Failures {
+        count: 1,
+        class: Some(Class::Suspicious),
+        message: missing.message.clone(),
+        at: Some(missing.at.clone()),
+        ..Failures::default()
+    });
+    let drills = match missing {
+        _ if status.drill_failures.count > 0 => status.drill_failures.clone(),
+        Some(missing) => missing,
+        None => status.read_failures.clone(),
+    };
     // Before there is a vault nobody knows which target it will have.
     let place = vault.map(|vault| match ground(world, vault.metadata.name.as_deref().unwrap_or_default()) {
         Some(ground) => copy::place(world, &ground),

@@ -189,7 +189,7 @@ impl Backups {
         flag(&self.suspicious, status.failures.class == Some(Class::Suspicious));
         set(&self.verified, seconds(status.proven.as_ref().map(|proven| &proven.recovery_point)));
         set(&self.drill_every, i64::from(ground.profile.drill.every_days) * 86400);
-        flag(&self.drill_failed, status.drill_failures.count + status.read_failures.count > 0);
+        flag(&self.drill_failed, status.drill_failures.count + status.read_failures.count > 0 || status.missing.is_some());
         let verdict = drill::upkeep::verdict(&ground, vault, now);
         flag(&self.past_ceiling, verdict.past_ceiling());
         flag(&self.retention_held, verdict.held.is_some());

@@ -108,6 +108,12 @@ pub struct BackupVaultStatus {
     /// The last reading of a part of its repository, if that failed; it is read again every day until it is good.
     #[serde(default, skip_serializing_if = "Failures::none")]
     pub read_failures: Failures,
+    /// Sets of the list that were not found in the repository, or not wholly.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+    /// Sets that retention lets go and of which something may be gone already.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub going: Vec<String>,
     /// The last copy at a second place, of a class that asks for it; that place may not be the one that is named now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copied: Option<Copied>,
@@ -147,6 +153,18 @@ impl BackupVaultStatus {
     pub fn copied_at(&self, place: &str) -> Option<&Copied> {
         self.copied.as_ref().filter(|copied| copied.is_at(place))
     }
+}
+
+/// Sets that were not found in the repository.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Missing {
+    /// When they were missed last, RFC 3339.
+    pub at: String,
+    /// Their names, as many as were told.
+    pub sets: Vec<String>,
+    /// What was found, in plain words.
+    pub message: String,
 }
 
 /// What lies at a second place of a vault.

@@ -4,6 +4,7 @@ use super::super::Ground;
 use super::super::step::{self, LOOK, Progress};
 use super::{advance, place, told};
 use crate::apply::ApplyError;
+use crate::backup::work::Class;
 use crate::controller::Context;
 use crate::controller::converge::RESYNC;
 use crate::controller::error::ReconcileError;
@@ -102,8 +103,10 @@ pub async fn last(ctx: &Context, status: &BackupVaultStatus, ground: &Ground) ->
     step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
     // A good one, too: where what was written down does not last, as with definitions that lack a field, it would be made
     // again and again.
-    ctx.world().backups.pause(&run, Timestamp::now() + RESYNC);
-    Ok(Some(Next::After(if report.failure.is_some() { RESYNC } else { Duration::ZERO })))
+    // What is missing at the first stays so until somebody sees to it.
+    let pause = if report.failure == Some(Class::Suspicious) { Duration::from_hours(24) } else { RESYNC };
+    ctx.world().backups.pause(&run, Timestamp::now() + pause);
+    Ok(Some(Next::After(if report.failure.is_some() { pause } else { Duration::ZERO })))
 }
 
 #[cfg(test)]

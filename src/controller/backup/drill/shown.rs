@@ -4,6 +4,7 @@ use super::super::say_vault;
 use super::{RESTORE, set_of};
 use crate::apply::ApplyError;
 use crate::backup::evidence::{self, Evidence, Finding, Outcome};
+use crate::backup::work::Class;
 use crate::controller::Context;
 use crate::controller::world::World;
 use crate::request::RestoreDrill;
@@ -71,6 +72,8 @@ pub async fn settle(ctx: &Context, drill: &RestoreDrill, status: &RunStatus) -> 
             }
             // A target that is away proves nothing about what it holds.
             Some(failure) if failure.class.is_the_targets() => {}
+            // What is missing is written down by itself, and says nothing about what was read.
+            Some(failure) if failure.class == Class::Suspicious => {}
             Some(failure) => {
                 let failures = if level < Level::Restore { &mut vault.read_failures } else { &mut vault.drill_failures };
                 *failures = Failures {
