@@ -281,3 +281,136 @@ fn the_examples_of_the_programmes_systems_offer_the_choices_of_the_catalogue() {
         assert_eq!(spec(format!("examples/platform/systems/{name}.yaml")), spec(format!("catalogue/{name}/system.yaml")), "{name}");
     }
 }
+
+/// A repository with the good examples and rules, on the branch `main`.
+fn repository() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for part in ["examples/platform", "examples/requests/municipalities"] {
+        assert!(std::process::Command::new("cp").args(["-r", part]).arg(folder.path()).status().unwrap().success());
+    }
+    let rules = "platform: ['@centrs/platforma']\nmunicipalities:\n  kuldigas-novads: ['@kuldiga/it']\n  liepaja: ['@liepajas-it']\n";
+    std::fs::write(folder.path().join("access.yaml"), rules).unwrap();
+    git(&folder, &["init", "--quiet", "--initial-branch=main"]);
+    commit(&folder);
+    folder
+}
+
+fn git(folder: &tempfile::TempDir, args: &[&str]) {
+    let who = ["-c", "user.name=test", "-c", "user.email=test@example.lv", "-c", "commit.gpgsign=false"];
+    let mut command = std::process::Command::new("git");
+    command.args(who).args(args).current_dir(folder.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+    assert!(command.status().unwrap().success(), "{args:?}");
+}
+
+fn commit(folder: &tempfile::TempDir) {
+    git(folder, &["add", "--all"]);
+    git(folder, &["commit", "--quiet", "--allow-empty", "--message=x"]);
+}
+
+/// Who may merge the branch `pr`: the answer, and how the program ended.
+fn authorized(folder: &tempfile::TempDir, who: &[&str]) -> (serde_json::Value, i32) {
+    let repo = folder.path().display().to_string();
+    let args = [&["authorize", "--base", "main", "--head", "pr", "--repo", &repo, "--output", "json"], who].concat();
+    let (said, trouble, code) = run(&args);
+    (serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}{trouble}")), code)
+}
+
+const TOWN: [&str; 4] = ["--author", "janis", "--groups", "kuldiga/it"];
+
+#[test]
+fn who_may_merge_is_told_by_the_rules_of_the_base() {
+    let folder = repository();
+    let file = |path: &str| folder.path().join(path);
+    git(&folder, &["checkout", "--quiet", "-b", "pr"]);
+    let request = std::fs::read_to_string(file("municipalities/kuldigas-novads/majaslapa.yaml")).unwrap();
+    std::fs::write(file("municipalities/kuldigas-novads/majaslapa.yaml"), request.replace("size: small", "size: medium")).unwrap();
+    commit(&folder);
+    // What others merged since is not of this change.
+    git(&folder, &["checkout", "--quiet", "main"]);
+    std::fs::remove_file(file("municipalities/balvu-novads/lietvediba.yaml")).unwrap();
+    commit(&folder);
+    git(&folder, &["checkout", "--quiet", "pr"]);
+    let (answer, code) = authorized(&folder, &TOWN);
+    assert_eq!((&answer["allowed"], &answer["areas"], code), (&true.into(), &serde_json::json!(["kuldigas-novads"]), 0), "{answer}");
+    let (answer, code) = authorized(&folder, &["--author", "anna"]);
+    assert_eq!((&answer["refused"][0]["owners"], code), (&serde_json::json!(["@kuldiga/it"]), 1), "{answer}");
+
+    // Whoever writes himself into the rules is judged by those before.
+    let rules = std::fs::read_to_string(file("access.yaml")).unwrap();
+    std::fs::write(file("access.yaml"), rules.replace("@centrs/platforma", "@janis")).unwrap();
+    commit(&folder);
+    let (answer, code) = authorized(&folder, &TOWN);
+    assert_eq!((&answer["refused"][0]["path"], code), (&"access.yaml".into(), 1), "{answer}");
+    assert_eq!(authorized(&folder, &["--author", "a", "--groups", "centrs/platforma"]).1, 0);
+    git(&folder, &["reset", "--quiet", "--hard", "HEAD~1"]);
+    let (_, trouble, code) =
+        run(&["authorize", "--base", "nowhere", "--head", "pr", "--repo", &folder.path().display().to_string(), "--author", "a"]);
+    assert!(trouble.contains("`nowhere` is no commit of") && code == 2, "{trouble}");
+}
+
+#[test]
+fn what_is_no_request_of_that_municipality_is_refused() {
+    let own = "municipalities/kuldigas-novads";
+    let foreign =
+        "apiVersion: kopnams.lv/v1alpha1\nkind: MunicipalityApp\nmetadata: {name: a, namespace: liepaja}\nspec: {system: website}\n";
+    let own_request = foreign.replace("liepaja", "kuldigas-novads");
+    let steering = own_request.replace("{name: a,", "{name: a, annotations: {argocd.argoproj.io/hook: PreSync},");
+    let anchored = "a: &a [x, x]\n---\napiVersion: kopnams.lv/v1alpha1\nkind: MunicipalityApp\nmetadata: &m {name: a, namespace: kuldigas-novads}\nspec: {system: website}\n";
+    for (path, text, words) in [
+        (
+            "x.yaml",
+            "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: {name: a}\n",
+            "it holds ClusterRoleBinding",
+        ),
+        ("x.yaml", foreign, "it is a request of `liepaja`"),
+        ("x.yaml", &format!("{own_request}---\n{foreign}"), "it is a request of `liepaja`"),
+        ("x.yaml", &steering, "argocd.argoproj.io/hook, which steers"),
+        ("x.yaml", &format!("{own_request}status: {{}}\n"), "it holds a status"),
+        ("x.yaml", &own_request.replace("{name: a,", "{name: a, finalizers: [x],"), "it holds metadata.finalizers"),
+        ("x.yaml", anchored, "it holds something without a kind"),
+        ("x.yaml", "a: [", "it cannot be read"),
+        ("kustomization.yaml", "kind: Kustomization\nresources: [https://example.lv]\n", "it holds Kustomization"),
+        ("x.yaml", &"#".repeat(5 << 20), "too large to be a request"),
+    ] {
+        let folder = repository();
+        git(&folder, &["checkout", "--quiet", "-b", "pr"]);
+        std::fs::write(folder.path().join(own).join(path), text).unwrap();
+        commit(&folder);
+        let (answer, code) = authorized(&folder, &TOWN);
+        let why = answer["refused"].as_array().unwrap().iter().map(|refusal| refusal["why"].to_string()).collect::<String>();
+        assert!(why.contains(words) && code == 1, "{words}: {answer}");
+    }
+    let folder = repository();
+    git(&folder, &["checkout", "--quiet", "-b", "pr"]);
+    std::fs::write(folder.path().join(own).join("a.yaml"), own_request.replace("{name: a,", "{name: a, labels: {nodala: it},")).unwrap();
+    commit(&folder);
+    assert_eq!(authorized(&folder, &TOWN).1, 0, "its own request it may make");
+}
+
+#[test]
+fn removals_and_data_of_certain_classes_need_a_second_person() {
+    let folder = repository();
+    git(&folder, &["checkout", "--quiet", "-b", "pr"]);
+    // Moved: to the one it is new, to the other it is gone.
+    let file = |path: &str| folder.path().join("municipalities").join(path);
+    std::fs::remove_file(file("liepaja/socialais-dienests.yaml")).unwrap();
+    commit(&folder);
+    let liepaja = ["--author", "liepajas-it"];
+    let (answer, code) = authorized(&folder, &liepaja);
+    assert_eq!((answer["refused"].as_array().unwrap().len(), code), (0, 1), "{answer}");
+    assert_eq!((&answer["awaits"][0]["app"], &answer["awaits"][0]["owners"][0]), (&"socialais-dienests".into(), &"@liepajas-it".into()));
+    let with = |who: &str| authorized(&folder, &[&liepaja[..], &["--approved-by", who]].concat()).1;
+    assert_eq!((with("liepajas-it"), with("janis:kuldiga/it"), with("admin:centrs/platforma")), (1, 1, 0));
+    git(&folder, &["reset", "--quiet", "--hard", "HEAD~1"]);
+    let text = std::fs::read_to_string(file("liepaja/socialais-dienests.yaml")).unwrap();
+    std::fs::write(file("liepaja/socialais-dienests.yaml"), text.replace("size: medium", "size: large")).unwrap();
+    commit(&folder);
+    let (answer, code) = authorized(&folder, &liepaja);
+    assert_eq!((&answer["awaits"][0]["why"], code), (&"its data is of the class special".into(), 1), "{answer}");
+    assert_eq!(with("admin:centrs/platforma"), 0);
+    let (said, _, code) = run(&["codeowners", &folder.path().join("access.yaml").display().to_string()]);
+    assert!(
+        said.ends_with("* @centrs/platforma\n/municipalities/kuldigas-novads/ @kuldiga/it\n/municipalities/liepaja/ @liepajas-it\n")
+            && code == 0
+    );
+}

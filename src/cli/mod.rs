@@ -1,5 +1,6 @@
 //! The command line: thin, over the same functions as the controller.
 
+pub mod authorize;
 pub mod backups;
 pub mod crds;
 pub mod explain;
@@ -33,6 +34,8 @@ enum Command {
     Validate(validate::Validate),
     Explain(explain::Explain),
     Plan(plan::PlanArgs),
+    Authorize(authorize::Authorize),
+    Codeowners(authorize::Codeowners),
     Backups(backups::Backups),
     Restore(backups::Restore),
     Evidence(backups::EvidenceArgs),
@@ -60,6 +63,8 @@ impl Cli {
             Command::Validate(args) => args.run(),
             Command::Explain(args) => args.run(),
             Command::Plan(args) => args.run(),
+            Command::Authorize(args) => args.run(),
+            Command::Codeowners(args) => args.run(),
             Command::Backups(args) => args.run(),
             Command::Restore(args) => args.run(),
             Command::Evidence(args) => args.run(),

@@ -4,6 +4,7 @@
 //! is asked. What is granted already stands in the [`Ledger`].
 
 pub mod allotment;
+pub mod authority;
 pub mod catalogue;
 pub mod hostname;
 pub mod register;

@@ -3,6 +3,7 @@
 //! Nothing here decides anything. The types carry the rules that one object can tell about itself,
 //! as CEL rules of the CRD; the API server and the offline commands run the same rules.
 
+pub mod access;
 pub mod app;
 pub mod backup;
 pub mod check;

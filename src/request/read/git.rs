@@ -203,6 +203,14 @@ impl Snapshot {
     }
 }
 
+/// The commit at which two histories part, the newest; none when they have none in common, or as far as a shallow clone tells.
+#[must_use]
+pub fn fork(repository: &ThreadSafeRepository, one: &str, other: &str) -> Option<String> {
+    let local = repository.to_thread_local();
+    let (one, other) = (ObjectId::from_hex(one.as_bytes()).ok()?, ObjectId::from_hex(other.as_bytes()).ok()?);
+    local.merge_base(one, other).ok().flatten().map(|found| found.to_string())
+}
+
 fn broken(what: &str, source: gix::Error) -> GitError {
     GitError::Object { what: what.to_owned(), source: source.into() }
 }

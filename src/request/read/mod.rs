@@ -11,6 +11,7 @@ pub mod layout;
 pub mod place;
 pub mod scalar;
 pub mod spread;
+pub mod touched;
 pub mod yaml;
 
 pub use files::ReadError;

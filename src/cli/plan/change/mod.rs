@@ -6,6 +6,7 @@ pub mod sheet;
 pub mod text;
 pub mod words;
 
+use crate::policy::authority::Touched;
 use crate::request::check::Definitions;
 use crate::request::read::folders::Disk;
 use crate::request::read::git::{self, Snapshot};
@@ -15,6 +16,7 @@ use crate::review::change::{Change, change};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use sheet::Side;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The two sides that are compared.
@@ -37,13 +39,66 @@ struct Read {
     tree: Tree,
 }
 
-/// Reads both sides and compares them. What lies in `paths`, such as the platform's objects of another repository, is on both.
+/// Two commits, and the one whose rules count.
+#[derive(Debug)]
+pub struct Sides {
+    /// Where the change left the other: what it did not make itself is not its own.
+    pub base: Snapshot,
+    /// Where it leads.
+    pub head: Snapshot,
+    /// What it is to be merged into, as it is now.
+    pub rules: Snapshot,
+}
+
+/// Reads two commits, and where the second left the first.
+pub fn snapshots(base: &str, head: &str, repo: &Path) -> Result<Sides> {
+    let repository = git::open(repo)?;
+    let (rules, head) = (Snapshot::take(&repository, base)?, Snapshot::take(&repository, head)?);
+    // Of a shallow clone nobody knows; then what came since would look as if it were taken back, which is refused, not let in.
+    let fork = git::fork(&repository, &rules.commit, &head.commit).filter(|fork| *fork != rules.commit);
+    let mut left = Snapshot::take(&repository, fork.as_deref().unwrap_or(base))?;
+    base.clone_into(&mut left.name);
+    Ok(Sides { base: left, head, rules })
+}
+
+impl Sides {
+    /// The requests in the files that the change touches, as the second side has them.
+    pub fn head_requests(&self, touched: &[Touched]) -> Result<BTreeMap<(String, String), PathBuf>> {
+        let mut found = BTreeMap::new();
+        for one in touched {
+            let Some(content) = self.head.file(&one.path)? else { continue };
+            let (documents, _) = read::parse(&one.path.display().to_string(), 0, &content);
+            for document in documents.iter().filter(|document| document.kind() == "MunicipalityApp") {
+                found.insert((document.namespace().to_owned(), document.name().to_owned()), one.path.clone());
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Compares two commits. What lies in `paths`, such as the platform's objects of another repository, is on both sides.
+pub fn compare_snapshots(sides: &Sides, paths: &[PathBuf], layout: Layout) -> Result<(Change, Side, Side)> {
+    let (base, head) = (of_snapshot(&sides.base, layout)?, of_snapshot(&sides.head, layout)?);
+    between(base, head, paths)
+}
+
+/// Reads both sides, commits or folders, and compares them.
 pub fn compare(base: &str, head: &str, repo: &Path, paths: &[PathBuf], layout: Layout) -> Result<(Change, Side, Side)> {
+    let is_path = |name: &str| name.starts_with(['.', '/']);
+    if !is_path(base) && !is_path(head) {
+        match snapshots(base, head, repo) {
+            Ok(sides) => return compare_snapshots(&sides, paths, layout),
+            // A folder of such a name is meant, unless there is none.
+            Err(error) if !Path::new(base).is_dir() && !Path::new(head).is_dir() => return Err(error),
+            Err(_) => {}
+        }
+    }
+    between(side(base, repo, layout)?, side(head, repo, layout)?, paths)
+}
+
+fn between(base: Read, head: Read, paths: &[PathBuf]) -> Result<(Change, Side, Side)> {
     let definitions = Definitions::compile()?;
     let shared = if paths.is_empty() { Tree::default() } else { read::read(paths)? };
-    let sides = [base, head].map(|name| side(name, repo, layout));
-    let [base, head] = sides;
-    let (base, head) = (base?, head?);
     let change = change(&joined(&shared, base.tree), &joined(&shared, head.tree), &definitions);
     Ok((change, base.side, head.side))
 }
@@ -54,17 +109,18 @@ fn side(name: &str, repo: &Path, layout: Layout) -> Result<Read> {
     if name.starts_with(['.', '/']) {
         return folder_side(name, folder, layout);
     }
-    let taken = git::open(repo).and_then(|repository| Snapshot::take(&repository, name));
-    match taken {
-        Ok(snapshot) => {
-            let mut tree = snapshot.read()?;
-            let misplaced = layout::check(&snapshot, &[PathBuf::new()], layout, &tree)?;
-            tree.findings.extend(misplaced);
-            Ok(Read { side: Side { name: name.to_owned(), commit: Some(snapshot.commit) }, tree })
-        }
+    match git::open(repo).and_then(|repository| Snapshot::take(&repository, name)) {
+        Ok(snapshot) => of_snapshot(&snapshot, layout),
         Err(git::GitError::NoCommit { .. } | git::GitError::NoRepository { .. }) if folder.is_dir() => folder_side(name, folder, layout),
         Err(error) => Err(error.into()),
     }
+}
+
+fn of_snapshot(snapshot: &Snapshot, layout: Layout) -> Result<Read> {
+    let mut tree = snapshot.read()?;
+    let misplaced = layout::check(snapshot, &[PathBuf::new()], layout, &tree)?;
+    tree.findings.extend(misplaced);
+    Ok(Read { side: Side { name: snapshot.name.clone(), commit: Some(snapshot.commit.clone()) }, tree })
 }
 
 fn folder_side(name: &str, folder: &Path, layout: Layout) -> Result<Read> {

@@ -1,0 +1,244 @@
+//! `kopnams authorize`: whether somebody may make a change, by the rules that were there before it.
+
+use super::language::{Spoken, either};
+use super::plan::change::{compare_snapshots, snapshots};
+use super::screen::{self, Screen, Tone, wrapped};
+use crate::policy::authority::{Answer, Grave, Question, Touched, decide};
+use crate::request::access::{Access, FILE, Person};
+use crate::request::explain::Language;
+use crate::request::read::git::Snapshot;
+use crate::request::read::layout::Layout;
+use crate::request::read::{Document, parse, touched};
+use crate::request::{GROUP, names};
+use crate::review::Outcome;
+use crate::review::change::Change;
+use anyhow::{Context, Result, anyhow};
+use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+/// Say whether somebody may make a change: by access.yaml of the base, never of the change itself.
+///
+/// Each municipality changes what lies in its own folder, and there only requests of its own; everything
+/// else is the platform's. Removals and data of certain classes need a second person. Trees are read out
+/// of the repository; nothing is checked out and nothing in them is run.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kopnams authorize --base origin/main --head HEAD --author janis-kuldiga
+  kopnams authorize --base origin/main --head pr --author janis --groups kuldiga/it --approved-by anna:kuldiga/it
+  kopnams authorize --base origin/main --head pr --author janis --output json | jq .allowed
+
+Exit codes: 0 it may be merged, 1 it is refused or waits for a second person, 2 wrong usage or something could not be read.")]
+pub struct Authorize {
+    /// Files and folders that are on both sides, such as the platform's objects of another repository.
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The commit that the change is to be merged into; its access.yaml has the rules.
+    #[arg(long, value_name = "REF")]
+    base: String,
+    /// The commit that is to be merged.
+    #[arg(long, value_name = "REF")]
+    head: String,
+    /// The repository, bare or not, or a folder in it.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    repo: PathBuf,
+    /// Whoever made the change, by the login at the forge.
+    #[arg(long, value_name = "LOGIN")]
+    author: String,
+    /// The author's teams, as organisation/team, with commas between.
+    #[arg(long, value_name = "TEAMS", value_delimiter = ',')]
+    groups: Vec<String>,
+    /// Whoever agreed to it, with teams behind a colon: anna:kuldiga/it,kuldiga/vadiba. May be given again.
+    #[arg(long, value_name = "LOGIN[:TEAMS]")]
+    approved_by: Vec<String>,
+    /// How to print.
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    #[command(flatten)]
+    spoken: Spoken,
+}
+
+/// How `kopnams authorize` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Authorize {
+    /// Runs the command.
+    pub fn run(self) -> Result<u8> {
+        let sides = snapshots(&self.base, &self.head, &self.repo)?;
+        let rules = sides.rules.file(Path::new(FILE))?;
+        let rules = rules
+            .with_context(|| format!("{} has no {FILE}, which says who may change what; a platform admin commits one first", self.base))?;
+        let access = Access::parse(&rules).map_err(|why| anyhow!("{} of {}: {why}", FILE, self.base))?;
+        let mut touched = touched::between(&sides.base, &sides.head);
+        for one in &mut touched {
+            one.foreign = foreign(&sides.head, one)?;
+        }
+        let (change, ..) = compare_snapshots(&sides, &self.paths, Layout::Auto)?;
+        let author = Person::new(&self.author, &self.groups);
+        let approvers: Vec<Person> = self.approved_by.iter().map(|text| person(text)).collect();
+        let grave = grave(&access, &change, &sides, &touched)?;
+        let answer = decide(&Question { access: &access, author: &author, approvers: &approvers, touched: &touched, grave: &grave });
+        let out = match self.output {
+            Output::Json => format!("{}\n", serde_json::to_string_pretty(&answer)?),
+            Output::Text => text(&answer, self.spoken.language(), Screen::stdout()),
+        };
+        screen::print(&out).context("cannot write the output")?;
+        Ok(if answer.allowed { super::FINE } else { super::REFUSED })
+    }
+}
+
+/// Print CODEOWNERS, made from access.yaml, so that the forge asks the same people.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  kopnams codeowners access.yaml > .github/CODEOWNERS")]
+pub struct Codeowners {
+    /// The file with the rules.
+    #[arg(value_name = "FILE", default_value = FILE)]
+    file: PathBuf,
+}
+
+impl Codeowners {
+    /// Runs the command.
+    pub fn run(self) -> Result<u8> {
+        let shown = self.file.display();
+        let text = std::fs::read(&self.file).with_context(|| format!("cannot read {shown}"))?;
+        let access = Access::parse(&text).map_err(|why| anyhow!("{shown}: {why}"))?;
+        screen::print(&access.codeowners()).context("cannot write the output")?;
+        Ok(super::FINE)
+    }
+}
+
+/// `anna:kuldiga/it,kuldiga/vadiba`.
+fn person(text: &str) -> Person {
+    let (login, teams) = text.split_once(':').unwrap_or((text, ""));
+    let teams: Vec<String> = teams.split(',').filter(|team| !team.is_empty()).map(ToString::to_string).collect();
+    Person::new(login, &teams)
+}
+
+/// What stands in a file of a municipality's folder that only the platform may write.
+fn foreign(head: &Snapshot, one: &Touched) -> Result<Vec<String>> {
+    let mut parts = one.path.iter().map(|part| part.to_string_lossy());
+    let (first, slug) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default().into_owned());
+    if first != crate::request::read::layout::FOLDER || one.after != Some(crate::request::read::folders::Kind::File) {
+        return Ok(Vec::new());
+    }
+    let Some(content) = head.file(&one.path)? else { return Ok(vec!["it is too large to be a request".into()]) };
+    let (documents, broken) = parse(&one.path.display().to_string(), 0, &content);
+    let mut found: Vec<String> = broken.into_iter().map(|finding| format!("it cannot be read: {}", finding.message)).collect();
+    for document in &documents {
+        found.extend(foreign_in(document, &slug));
+    }
+    Ok(found)
+}
+
+fn foreign_in(document: &Document, slug: &str) -> Vec<String> {
+    if document.kind() != "MunicipalityApp" || document.api_version().split('/').next() != Some(GROUP) {
+        let kind = if document.kind().is_empty() { "something without a kind" } else { document.kind() };
+        return vec![format!("it holds {kind}, and a municipality asks by MunicipalityApp of {GROUP} only")];
+    }
+    let mut found = Vec::new();
+    if document.namespace() != slug {
+        found.push(format!("it is a request of `{}` in the folder of {slug}", document.namespace()));
+    }
+    if document.value.get("status").is_some() {
+        found.push("it holds a status, which the operator writes".into());
+    }
+    let meta = document.value.get("metadata").and_then(serde_json::Value::as_object);
+    for (field, value) in meta.into_iter().flatten() {
+        match field.as_str() {
+            "name" | "namespace" => {}
+            "labels" | "annotations" => {
+                let keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
+                // What bears a domain steers somebody's program; a rotation of passwords is the app's own.
+                let steering = keys.filter(|key| key.contains('/') && *key != names::ROTATION);
+                found.extend(steering.map(|key| format!("it holds metadata.{field}.{key}, which steers the platform's programs")));
+            }
+            _ => found.push(format!("it holds metadata.{field}")),
+        }
+    }
+    found
+}
+
+/// What of a change is grave, by the rules.
+fn grave(access: &Access, change: &Change, sides: &super::plan::change::Sides, touched: &[Touched]) -> Result<Vec<Grave>> {
+    let mut found: BTreeMap<(String, String), String> = BTreeMap::new();
+    let classes = &access.two_people.data_classes;
+    if access.two_people.removals {
+        for key in change.removed.keys() {
+            found.insert((key.municipality.clone(), key.app.clone()), "the app is removed, and its data with it".into());
+        }
+        // Also where nothing could be decided, without a catalogue: a request that goes is a removal.
+        for one in touched.iter().filter(|one| one.after.is_none()) {
+            let Some(content) = sides.base.file(&one.path)? else { continue };
+            let (documents, _) = parse(&one.path.display().to_string(), 0, &content);
+            let gone = documents.iter().filter(|document| document.kind() == "MunicipalityApp");
+            for document in gone.filter(|document| !still_there(change, document)) {
+                let app = (document.namespace().to_owned(), document.name().to_owned());
+                found.entry(app).or_insert_with(|| "the request is removed".into());
+            }
+        }
+    }
+    for (key, outcome) in change.touched() {
+        let (before, now) = match outcome {
+            Outcome::Created(now) => (None, Some(now)),
+            Outcome::Changed { before, now } => (Some(&**before), Some(&**now)),
+            _ => (None, None),
+        };
+        let of_class = [before, now].into_iter().flatten().find(|grant| classes.contains(&grant.data_class.name));
+        if let Some(grant) = of_class {
+            let why = format!("its data is of the class {}", grant.data_class.name);
+            found.entry((key.municipality.clone(), key.app.clone())).or_insert(why);
+        }
+    }
+    if change.after.undecided && !classes.is_empty() {
+        // Without a catalogue nobody knows a system's class.
+        for (key, _) in sides.head_requests(touched)? {
+            found.entry(key).or_insert_with(|| "its data class is not known without the platform's objects; name them as PATH".into());
+        }
+    }
+    Ok(found.into_iter().map(|((municipality, app), why)| Grave { municipality, app, why }).collect())
+}
+
+/// Whether a request of this name is asked for elsewhere among the files.
+fn still_there(change: &Change, document: &Document) -> bool {
+    change.after.apps.keys().any(|key| key.municipality == document.namespace() && key.app == document.name())
+}
+
+/// Text without what steers a terminal: paths and kinds are as somebody wrote them.
+fn plain(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { char::REPLACEMENT_CHARACTER } else { character }).collect()
+}
+
+fn text(answer: &Answer, language: Language, screen: Screen) -> String {
+    let mut out = String::new();
+    let mut line = |tone: Tone, mark: &str, text: &str| {
+        let _ = writeln!(out, "{} {}", screen.paint(tone, mark), wrapped(text, screen.columns(), 2, 4));
+    };
+    let may = either(language, "drīkst", "may");
+    for refusal in &answer.refused {
+        let owners = if refusal.owners.is_empty() { String::new() } else { format!(" ({may}: {})", refusal.owners.join(", ")) };
+        line(Tone::Bad, "!", &format!("{}: {}{owners}", plain(&refusal.path), plain(&refusal.why)));
+    }
+    for awaited in &answer.awaits {
+        let (grave, owners) = (&awaited.grave, awaited.owners.join(", "));
+        let needs = either(language, "vajag otra cilvēka piekrišanu", "needs a second person");
+        line(Tone::Change, "?", &format!("{}/{}: {}; {needs} ({may}: {owners})", grave.municipality, grave.app, grave.why));
+    }
+    let areas = answer.areas.join(", ");
+    let end = match (answer.allowed, answer.refused.is_empty()) {
+        (true, _) => either(language, "drīkst apvienot", "may be merged"),
+        (false, true) => either(language, "gaida otra cilvēka piekrišanu", "waits for a second person"),
+        (false, false) => either(language, "noraidīts", "refused"),
+    };
+    let tone = if answer.allowed { Tone::Good } else { Tone::Bad };
+    let touched = either(language, "skar", "touches");
+    let _ = writeln!(out, "{}", screen.paint(tone, &format!("{end}; {touched}: {areas}")));
+    out
+}

@@ -1,0 +1,25 @@
+//! Which files differ between two trees.
+
+use super::folders::Kind;
+use super::git::{Node, Snapshot};
+use crate::policy::authority::Touched;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Everything but folders that is not the same in both: other content, of another kind, executable or not. What was renamed is
+/// gone at one place and new at the other.
+#[must_use]
+pub fn between(base: &Snapshot, head: &Snapshot) -> Vec<Touched> {
+    let file = |node: Option<&Node>| node.filter(|node| node.kind != Kind::Folder).copied();
+    let paths: BTreeSet<&Path> = base.nodes.keys().chain(head.nodes.keys()).map(std::path::PathBuf::as_path).collect();
+    let differs = paths.into_iter().filter_map(|path| {
+        let (before, after) = (file(base.nodes.get(path)), file(head.nodes.get(path)));
+        (before != after).then(|| Touched {
+            path: path.to_path_buf(),
+            before: before.map(|node| node.kind),
+            after: after.map(|node| node.kind),
+            foreign: Vec::new(),
+        })
+    });
+    differs.collect()
+}
