@@ -217,7 +217,7 @@ fn more_versions_than_a_page_of_a_list_has_are_all_destroyed() {
 #[test]
 fn what_the_target_locks_stays_hidden_and_goes_when_it_may() {
     let Some(world) = world() else { return };
-    let tenant = world.bare("locked");
+    let tenant = world.bare("frozen");
     tenant.does("prepare", Task::Prepare { issue: Some(Issue { lock_days: 1, ..Issue::default_one() }), escrow: None, made: false });
     tenant.as_writer();
     tenant.file("page", noise(5, 10_000));

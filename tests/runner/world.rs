@@ -54,6 +54,7 @@ impl World {
 
     /// A tenant with a bucket of its own, and nothing in it.
     pub fn bare(&self, name: &str) -> Tenant<'_> {
+        assert!(self.taken.lock().unwrap().insert(name.to_owned()), "another test has a tenant {name}");
         let folder = self.folder.join(name);
         for part in ["secrets", "volume"] {
             fs::create_dir_all(folder.join(part)).unwrap();
@@ -75,7 +76,6 @@ impl World {
 
     /// A tenant with a repository, which it writes with its own credentials.
     pub fn tenant(&self, name: &str) -> Tenant<'_> {
-        assert!(self.taken.lock().unwrap().insert(name.to_owned()), "another test has a tenant {name}");
         let tenant = self.bare(name);
         tenant.does("prepare", Task::Prepare { issue: Some(Issue::default_one()), escrow: None, made: false });
         tenant.as_writer();
