@@ -1,20 +1,22 @@
 //! `kopnams authorize`: whether somebody may make a change, by the rules that were there before it.
 
 use super::language::{Spoken, either};
-use super::plan::change::{compare_snapshots, snapshots};
+use super::plan::change::{Sides, compare_snapshots, snapshots};
 use super::screen::{self, Screen, Tone, wrapped};
-use crate::policy::authority::{Answer, Grave, Question, Touched, decide};
+use crate::policy::AppKey;
+use crate::policy::authority::{Answer, Grave, Question, decide};
 use crate::request::access::{Access, FILE, Person};
 use crate::request::explain::Language;
+use crate::request::read::folders::Kind;
 use crate::request::read::git::Snapshot;
-use crate::request::read::layout::Layout;
-use crate::request::read::{Document, parse, touched};
+use crate::request::read::layout::{FOLDER, Layout};
+use crate::request::read::touched::{self, Touched};
+use crate::request::read::{Document, parse};
 use crate::request::{GROUP, names};
-use crate::review::Outcome;
 use crate::review::change::Change;
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -72,11 +74,11 @@ impl Authorize {
     /// Runs the command.
     pub fn run(self) -> Result<u8> {
         let sides = snapshots(&self.base, &self.head, &self.repo)?;
-        let rules = sides.rules.file(Path::new(FILE))?;
+        let rules = sides.target.file(Path::new(FILE))?;
         let rules = rules
             .with_context(|| format!("{} has no {FILE}, which says who may change what; a platform admin commits one first", self.base))?;
         let access = Access::parse(&rules).map_err(|why| anyhow!("{} of {}: {why}", FILE, self.base))?;
-        let mut touched = touched::between(&sides.base, &sides.head);
+        let mut touched = touched::between(sides.base(), &sides.head);
         for one in &mut touched {
             one.foreign = foreign(&sides.head, one)?;
         }
@@ -126,7 +128,7 @@ fn person(text: &str) -> Person {
 fn foreign(head: &Snapshot, one: &Touched) -> Result<Vec<String>> {
     let mut parts = one.path.iter().map(|part| part.to_string_lossy());
     let (first, slug) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default().into_owned());
-    if first != crate::request::read::layout::FOLDER || one.after != Some(crate::request::read::folders::Kind::File) {
+    if first != FOLDER || one.after != Some(Kind::File) {
         return Ok(Vec::new());
     }
     let Some(content) = head.file(&one.path)? else { return Ok(vec!["it is too large to be a request".into()]) };
@@ -139,9 +141,8 @@ fn foreign(head: &Snapshot, one: &Touched) -> Result<Vec<String>> {
 }
 
 fn foreign_in(document: &Document, slug: &str) -> Vec<String> {
-    if document.kind() != "MunicipalityApp" || document.api_version().split('/').next() != Some(GROUP) {
-        let kind = if document.kind().is_empty() { "something without a kind" } else { document.kind() };
-        return vec![format!("it holds {kind}, and a municipality asks by MunicipalityApp of {GROUP} only")];
+    if !document.is_request() {
+        return vec![format!("it holds {}, and a municipality asks by MunicipalityApp of {GROUP} only", document.told_kind())];
     }
     let mut found = Vec::new();
     if document.namespace() != slug {
@@ -167,48 +168,46 @@ fn foreign_in(document: &Document, slug: &str) -> Vec<String> {
 }
 
 /// What of a change is grave, by the rules.
-fn grave(access: &Access, change: &Change, sides: &super::plan::change::Sides, touched: &[Touched]) -> Result<Vec<Grave>> {
-    let mut found: BTreeMap<(String, String), String> = BTreeMap::new();
+fn grave(access: &Access, change: &Change, sides: &Sides, touched: &[Touched]) -> Result<Vec<Grave>> {
+    let mut found: BTreeMap<AppKey, String> = BTreeMap::new();
     let classes = &access.two_people.data_classes;
     if access.two_people.removals {
         for key in change.removed.keys() {
-            found.insert((key.municipality.clone(), key.app.clone()), "the app is removed, and its data with it".into());
+            found.insert(key.clone(), "the app is removed, and its data with it".into());
         }
         // Also where nothing could be decided, without a catalogue: a request that goes is a removal.
-        for one in touched.iter().filter(|one| one.after.is_none()) {
-            let Some(content) = sides.base.file(&one.path)? else { continue };
-            let (documents, _) = parse(&one.path.display().to_string(), 0, &content);
-            let gone = documents.iter().filter(|document| document.kind() == "MunicipalityApp");
-            for document in gone.filter(|document| !still_there(change, document)) {
-                let app = (document.namespace().to_owned(), document.name().to_owned());
-                found.entry(app).or_insert_with(|| "the request is removed".into());
+        for key in requests_in(sides.base(), touched.iter().filter(|one| one.after.is_none()))? {
+            if !change.after.apps.contains_key(&key) {
+                found.entry(key).or_insert_with(|| "the request is removed".into());
             }
         }
     }
     for (key, outcome) in change.touched() {
-        let (before, now) = match outcome {
-            Outcome::Created(now) => (None, Some(now)),
-            Outcome::Changed { before, now } => (Some(&**before), Some(&**now)),
-            _ => (None, None),
-        };
-        let of_class = [before, now].into_iter().flatten().find(|grant| classes.contains(&grant.data_class.name));
+        let Some((before, now)) = outcome.granted() else { continue };
+        let of_class = before.into_iter().chain([now]).find(|grant| classes.contains(&grant.data_class.name));
         if let Some(grant) = of_class {
-            let why = format!("its data is of the class {}", grant.data_class.name);
-            found.entry((key.municipality.clone(), key.app.clone())).or_insert(why);
+            found.entry(key.clone()).or_insert_with(|| format!("its data is of the class {}", grant.data_class.name));
         }
     }
     if change.after.undecided && !classes.is_empty() {
         // Without a catalogue nobody knows a system's class.
-        for (key, _) in sides.head_requests(touched)? {
+        for key in requests_in(&sides.head, touched.iter())? {
             found.entry(key).or_insert_with(|| "its data class is not known without the platform's objects; name them as PATH".into());
         }
     }
-    Ok(found.into_iter().map(|((municipality, app), why)| Grave { municipality, app, why }).collect())
+    Ok(found.into_iter().map(|(AppKey { municipality, app }, why)| Grave { municipality, app, why }).collect())
 }
 
-/// Whether a request of this name is asked for elsewhere among the files.
-fn still_there(change: &Change, document: &Document) -> bool {
-    change.after.apps.keys().any(|key| key.municipality == document.namespace() && key.app == document.name())
+/// The requests in files of a side.
+fn requests_in<'a>(side: &Snapshot, files: impl Iterator<Item = &'a Touched>) -> Result<BTreeSet<AppKey>> {
+    let mut found = BTreeSet::new();
+    for one in files {
+        let Some(content) = side.file(&one.path)? else { continue };
+        let (documents, _) = parse(&one.path.display().to_string(), 0, &content);
+        let requests = documents.iter().filter(|document| document.kind() == "MunicipalityApp");
+        found.extend(requests.map(|document| AppKey::new(document.namespace(), document.name())));
+    }
+    Ok(found)
 }
 
 /// Text without what steers a terminal: paths and kinds are as somebody wrote them.

@@ -139,7 +139,13 @@ impl Validate {
 /// The exit code of a review: what could not be decided is not fine.
 #[must_use]
 pub fn exit_code(review: &Review) -> u8 {
-    match (review.is_refused(), is_without_platform(review)) {
+    exit_code_if(review.is_refused(), review)
+}
+
+/// The same, of a review of which only a part counts as refused.
+#[must_use]
+pub fn exit_code_if(refused: bool, review: &Review) -> u8 {
+    match (refused, is_without_platform(review)) {
         (true, _) => super::REFUSED,
         (false, true) => super::TROUBLE,
         (false, false) => super::FINE,

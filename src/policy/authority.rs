@@ -5,27 +5,13 @@
 
 use crate::request::access::{Access, FILE, Owner, Person};
 use crate::request::read::folders::Kind;
+use crate::request::read::layout::FOLDER;
+use crate::request::read::touched::Touched;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
-use std::path::{Component, Path, PathBuf};
-
-/// The folder whose folders are municipalities'.
-const FOLDER: &str = "municipalities";
-
-/// A file or folder that a change touches.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Touched {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What it was; none when it is new.
-    pub before: Option<Kind>,
-    /// What it is; none when it is gone.
-    pub after: Option<Kind>,
-    /// What stands in it that only the platform may write, in plain words.
-    pub foreign: Vec<String>,
-}
+use std::path::{Component, Path};
 
 /// What a second person has to agree to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]

@@ -18,7 +18,7 @@ pub struct Change {
     pub after: Review,
     /// What was granted before and is not asked for any more.
     pub removed: BTreeMap<AppKey, Grant>,
-    /// What is wrong now and was not before, wherever it stands.
+    /// What is wrong now and was not before, wherever it stands, in order.
     pub new: Vec<Finding>,
 }
 
@@ -89,7 +89,7 @@ impl Change {
         self.after.apps.iter().filter(|(_, outcome)| match outcome {
             Outcome::Created(_) | Outcome::Changed { .. } => true,
             Outcome::Unchanged(_) | Outcome::Elsewhere(_) => false,
-            Outcome::Refused { because, .. } => because.iter().any(|finding| self.new.contains(finding)),
+            Outcome::Refused { because, .. } => because.iter().any(|finding| self.new.binary_search(finding).is_ok()),
         })
     }
 }

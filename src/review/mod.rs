@@ -58,6 +58,25 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What is granted by this, with what was granted before; none when nothing becomes otherwise.
+    #[must_use]
+    pub fn granted(&self) -> Option<(Option<&Grant>, &Grant)> {
+        match self {
+            Self::Created(now) => Some((None, now)),
+            Self::Changed { before, now } => Some((Some(&**before), &**now)),
+            Self::Unchanged(_) | Self::Elsewhere(_) | Self::Refused { .. } => None,
+        }
+    }
+
+    /// Why it is refused; nothing if it is not.
+    #[must_use]
+    pub fn because(&self) -> &[Finding] {
+        match self {
+            Self::Refused { because, .. } => because,
+            _ => &[],
+        }
+    }
+
     /// What is in force afterwards.
     #[must_use]
     pub fn grant(&self) -> Option<&Grant> {

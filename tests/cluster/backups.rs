@@ -111,6 +111,15 @@ pub async fn back_up(world: &World, slug: &str, name: &str, slot: &str) -> Strin
     run
 }
 
+/// Asks for a drill, named by its tenant and slot as the operator names it.
+pub async fn ask_drill(world: &World, spec: Value) -> String {
+    let name = format!("{}-d{}", text(&spec, "/tenantId"), text(&spec, "/slot"));
+    let metadata = json!({"name": name, "namespace": "kopnams-vault"});
+    let drill = json!({"apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": metadata, "spec": spec});
+    world.create(&drill).await.unwrap();
+    name
+}
+
 pub async fn over(world: &World, kind: &str, name: &str, phase: &str) -> Value {
     world
         .within(Duration::from_mins(2), &format!("{kind} {name} is {phase}"), async || {
@@ -401,17 +410,11 @@ fn retention_waits_for_a_word_and_takes_nothing_that_is_being_restored() {
                 .collect()
         };
         let drill = async |slot: &str| {
-            let name = format!("{tenant}-d{slot}");
-            world
-                .create(&json!({
-                    "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": name, "namespace": "kopnams-vault"},
-                    "spec": {
-                        "tenantId": tenant, "municipality": "tukuma-novads", "app": "arhivs", "slot": slot, "set": run, "level": "Check",
-                    },
-                }))
-                .await
-                .unwrap();
-            name
+            ask_drill(
+                world,
+                json!({"tenantId": tenant, "municipality": "tukuma-novads", "app": "arhivs", "slot": slot, "set": run, "level": "Check"}),
+            )
+            .await
         };
         let upkeep = async |slot: &str| {
             let name = drill(slot).await;
@@ -517,16 +520,11 @@ fn sets_that_are_not_there_any_more_stop_the_upkeep_until_somebody_says_that_the
             })
         });
         let upkeep = async |slot: &str, phase: &str| {
-            let name = format!("{tenant}-d{slot}");
-            world
-                .create(&json!({
-                    "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": name, "namespace": "kopnams-vault"},
-                    "spec": {
-                        "tenantId": tenant, "municipality": "dobeles-novads", "app": "arhivs", "slot": slot, "set": gone, "level": "Check",
-                    },
-                }))
-                .await
-                .unwrap();
+            let name = ask_drill(
+                world,
+                json!({"tenantId": tenant, "municipality": "dobeles-novads", "app": "arhivs", "slot": slot, "set": gone, "level": "Check"}),
+            )
+            .await;
             over(world, "RestoreDrill", &name, phase).await
         };
         let sets = async || -> Vec<String> {

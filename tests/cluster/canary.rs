@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::backups::{house, over};
+use crate::backups::{ask_drill, house, over};
 use crate::hands::{bad, good};
 use crate::kit::{condition, message, shown, text};
 use crate::run::alone;
@@ -52,17 +52,10 @@ fn a_drill_that_does_not_notice_damage_is_found_out() {
         // A drill that is satisfied with what is damaged.
         hands.answer(answer(json!({"files": 3, "bytes": 1000, "added": 0})));
         let tenant = text(canary, "/metadata/name");
-        let drill = format!("{tenant}-d209901010000");
-        world
-            .create(&json!({
-                "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": drill, "namespace": VAULT},
-                "spec": {
-                    "tenantId": tenant, "municipality": VAULT, "app": "canary", "slot": "209901010000",
-                    "set": text(canary, "/status/sets/0/name"), "level": "Restore",
-                },
-            }))
-            .await
-            .unwrap();
+        let set = text(canary, "/status/sets/0/name");
+        let spec =
+            json!({"tenantId": tenant, "municipality": VAULT, "app": "canary", "slot": "209901010000", "set": set, "level": "Restore"});
+        let drill = ask_drill(world, spec).await;
         over(world, "RestoreDrill", &drill, "Succeeded").await;
         let found = target(world, "DrillCannotFail").await;
         assert_eq!(condition(&found, "DrillsCanFail").0, "False");

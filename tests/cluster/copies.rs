@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::backups::{answering, archive, back_up, house, over};
+use crate::backups::{answering, archive, ask_drill, back_up, house, over};
 use crate::hands::{bad, good};
 use crate::kit::{condition, message, shown, text};
 use crate::run::alone;
@@ -50,15 +50,8 @@ async fn upkeep(world: &World, tenant: &str, set: &str, slot: &str) -> Value {
 
 /// The same without waiting for it: its name.
 async fn ask(world: &World, tenant: &str, set: &str, slot: &str) -> String {
-    let name = format!("{tenant}-d{slot}");
-    world
-        .create(&json!({
-            "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": name, "namespace": VAULT},
-            "spec": {"tenantId": tenant, "municipality": SLUG, "app": "arhivs", "slot": slot, "set": set, "level": "Read", "slice": 7},
-        }))
-        .await
-        .unwrap();
-    name
+    let spec = json!({"tenantId": tenant, "municipality": SLUG, "app": "arhivs", "slot": slot, "set": set, "level": "Read", "slice": 7});
+    ask_drill(world, spec).await
 }
 
 fn steps(drill: &Value) -> Vec<&str> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::backups::{archive_of, back_up, house, keeper, over};
+use crate::backups::{archive_of, ask_drill, back_up, house, keeper, over};
 use crate::hands::{Hands, failed_before, good};
 use crate::kit::{condition, shown, text};
 use crate::run::alone;
@@ -135,14 +135,10 @@ fn an_app_is_started_on_what_was_restored_with_no_way_out_and_nothing_is_left() 
 
 /// Asks for another drill that starts the app, and makes its pods ready until it is over.
 async fn start_again(world: &World, of: &Value, slot: &str, phase: &str) -> Value {
-    let (tenant, slug) = (text(of, "/spec/tenantId"), text(of, "/spec/municipality"));
-    let name = format!("{tenant}-d{slot}");
+    let slug = text(of, "/spec/municipality");
     let mut spec = of["spec"].clone();
     spec["slot"] = json!(slot);
-    let drill = json!({
-        "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": name, "namespace": VAULT}, "spec": spec,
-    });
-    world.create(&drill).await.unwrap();
+    let name = ask_drill(world, spec).await;
     world
         .within(Duration::from_mins(2), "it is over", async || {
             if let Some(space) = scratch(world, slug).await {
@@ -285,17 +281,9 @@ fn an_app_that_does_not_answer_on_what_was_restored_is_not_proven_and_is_taken_a
             (!fills).then(|| good(work))
         });
         let tenant = text(&failed, "/spec/tenantId");
-        let second = format!("{tenant}-d209901010000");
-        world
-            .create(&json!({
-                "apiVersion": "kopnams.lv/v1alpha1", "kind": "RestoreDrill", "metadata": {"name": second, "namespace": VAULT},
-                "spec": {
-                    "tenantId": tenant, "municipality": slug, "app": "arhivs", "slot": "209901010000",
-                    "set": text(&failed, "/spec/set"), "level": "Start",
-                },
-            }))
-            .await
-            .unwrap();
+        let set = text(&failed, "/spec/set");
+        let spec = json!({"tenantId": tenant, "municipality": slug, "app": "arhivs", "slot": "209901010000", "set": set, "level": "Start"});
+        let second = ask_drill(world, spec).await;
         world.within(Duration::from_mins(1), "a namespace", async || scratch(world, slug).await.ok_or_else(|| "none".to_string())).await;
         world.kill_operator().await;
         world.delete("RestoreDrill", VAULT, &second).await;

@@ -6,7 +6,7 @@ use super::commit::complete;
 use super::failure::{Failure, Outcome};
 use super::objects::{Kind, Place};
 use super::restic::Call;
-use super::sets::is_id;
+use super::sets::{Snapshot, is_id};
 use super::{Runner, say, timed};
 use jiff::{SignedDuration, Timestamp};
 use std::fs;
@@ -40,7 +40,10 @@ impl Runner {
         }
         timed(report, "check", || self.restic.run(&Call::new(args)))?;
         // To restic a repository without a snapshot is as whole as one with it.
-        self.holding(report, holds, &[])?;
+        if !holds.is_empty() {
+            let all = self.snapshots()?;
+            self.holding(report, holds, &[], &all)?;
+        }
         report.message = match read {
             None => "The repository is whole as far as its lists tell; its data was not read.".to_owned(),
             Some((share, of)) => {
@@ -80,9 +83,9 @@ impl Runner {
             return Err(Failure::order("There is nothing to forget and nothing to prune."));
         }
         // What somebody deleted is only hidden in a bucket with versions, until it is pruned and tidied.
-        let left = self.holding(report, holds, lost)?;
-        // Done again, some are gone already; restic would say no more than that.
         let all = self.snapshots()?;
+        let left = self.holding(report, holds, lost, &all)?;
+        // Done again, some are gone already; restic would say no more than that.
         let goes = |id: &str| snapshots.iter().chain(&left).any(|gone| gone == id);
         let there: Vec<&str> = all.iter().map(|found| found.id.as_str()).filter(|id| goes(id)).collect();
         timed(report, "forget", || self.forget_all(&there))?;
@@ -112,18 +115,18 @@ impl Runner {
     /// Whether all sets are there that have to be, with each of their snapshots; but for those that are lost, of which the ids
     /// are given that are left.
     ///
-    /// What is there is told by the names of the objects: restic passes over what it cannot read, as if it were not there.
+    /// What is there is told by the names of the objects: restic, which has listed `all`, passes over what it cannot read, as if
+    /// it were not there.
     ///
     /// # Errors
     /// [`Class::Suspicious`] if some are not there: nobody but retention lets any go, and those have not to be there.
     /// [`Class::Damaged`] if some are there and cannot be read.
-    fn holding(&self, report: &mut Report, holds: &Holds, lost: &[String]) -> Outcome<Vec<String>> {
+    fn holding(&self, report: &mut Report, holds: &Holds, lost: &[String], all: &[Snapshot]) -> Outcome<Vec<String>> {
         if holds.is_empty() {
             return Ok(Vec::new());
         }
         let place = Place::new(&self.work.repository, self.restic.credentials())?;
         let named = timed(report, "snapshots", || place.names(Kind::Snapshots))?;
-        let all = self.snapshots()?;
         let lacks = lacking(holds, |id| named.contains(id));
         // Without the tenant's id, so that more of them fit.
         report.lacks = lacks.iter().map(|set| set.strip_prefix(&*self.work.tenant).unwrap_or(set).to_owned()).collect();

@@ -6,7 +6,7 @@ pub mod text;
 
 use super::language::Spoken;
 use super::screen::{self, Screen};
-use super::validate::{Sources, exit_code, is_without_platform};
+use super::validate::{Sources, exit_code, exit_code_if};
 use crate::request::read::layout::Layout;
 use crate::review::Review;
 use anyhow::{Context, Result, bail};
@@ -111,13 +111,8 @@ impl PlanArgs {
             Output::Markdown => change::markdown::markdown(&sheet, language),
         };
         screen::print(&out).context("cannot write the output")?;
-        Ok(if found.is_refused() { crate::cli::REFUSED } else { exit_code_of_undecided(&found.after) })
+        Ok(exit_code_if(found.is_refused(), &found.after))
     }
-}
-
-/// What could not be decided is not fine.
-fn exit_code_of_undecided(after: &Review) -> u8 {
-    if is_without_platform(after) { crate::cli::TROUBLE } else { crate::cli::FINE }
 }
 
 /// Everything that would be made, as YAML; what is refused stands above it as comments.

@@ -162,7 +162,7 @@ impl<'a> Sheet<'a> {
             summary.homes += usize::from(home.action == "create");
             summary.objects += home.objects.values().sum::<usize>();
         }
-        let shown: HashSet<&Finding> = review.apps.values().flat_map(because).collect();
+        let shown: HashSet<&Finding> = review.apps.values().flat_map(Outcome::because).collect();
         let rest = review.findings.iter().filter(|finding| !finding.code.is_note() && !shown.contains(finding));
         let findings: Vec<_> = rest.map(JsonFinding::from).collect();
         summary.findings = findings.len();
@@ -170,17 +170,23 @@ impl<'a> Sheet<'a> {
     }
 }
 
-fn because(outcome: &Outcome) -> &[Finding] {
-    match outcome {
-        Outcome::Refused { because, .. } => because,
-        _ => &[],
-    }
+/// What is granted of a municipality's allotment; none when there is no such municipality.
+#[must_use]
+pub fn allotment(review: &Review, name: &str) -> Option<Allotment> {
+    let tenant = review.register.municipality(name)?;
+    let allowed = Amounts::of_allotment(&tenant.spec.allotment).ok()?;
+    let granted = review.register.ledger.granted(name);
+    let part = |granted, allowed| Use { granted, allowed };
+    Some(Allotment {
+        cpu: part(granted.cpu, allowed.cpu),
+        memory: part(granted.memory, allowed.memory),
+        storage: part(granted.storage, allowed.storage),
+        apps: part(granted.apps, allowed.apps),
+    })
 }
 
 fn row<'a>(review: &'a Review, name: &'a str, home: Option<Home>, render: bool) -> Row<'a> {
     let tenant = review.register.municipality(name);
-    let allowed = tenant.and_then(|tenant| Amounts::of_allotment(&tenant.spec.allotment).ok());
-    let granted = review.register.ledger.granted(name);
     let home = home.map(|home| {
         let set = (home == Home::Created).then(|| review.desired_home(name));
         HomeRow {
@@ -193,14 +199,7 @@ fn row<'a>(review: &'a Review, name: &'a str, home: Option<Home>, render: bool) 
             rendered: set.filter(|_| render).map(|set| rendered(&set)).unwrap_or_default(),
         }
     });
-    let part = |granted, allowed| Use { granted, allowed };
-    let allotment = allowed.map(|allowed| Allotment {
-        cpu: part(granted.cpu, allowed.cpu),
-        memory: part(granted.memory, allowed.memory),
-        storage: part(granted.storage, allowed.storage),
-        apps: part(granted.apps, allowed.apps),
-    });
-    Row { name, title: tenant.map(|tenant| tenant.spec.title.lv.as_str()), home, allotment, apps: Vec::new() }
+    Row { name, title: tenant.map(|tenant| tenant.spec.title.lv.as_str()), home, allotment: allotment(review, name), apps: Vec::new() }
 }
 
 fn app<'a>(review: &'a Review, key: &'a AppKey, outcome: &'a Outcome, render: bool) -> AppRow<'a> {
@@ -219,7 +218,7 @@ fn app<'a>(review: &'a Review, key: &'a AppKey, outcome: &'a Outcome, render: bo
         grant: outcome.grant(),
         changes,
         objects: set.as_ref().map(count).unwrap_or_default(),
-        because: because(outcome).iter().map(JsonFinding::from).collect(),
+        because: outcome.because().iter().map(JsonFinding::from).collect(),
         rendered: set.filter(|_| render).map(|set| rendered(&set)).unwrap_or_default(),
     }
 }

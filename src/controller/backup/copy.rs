@@ -145,7 +145,7 @@ async fn go_on(ctx: &Context, run: &str, number: usize, ground: &Ground, began: 
     let began = due::time(began).unwrap_or_else(Timestamp::now);
     if !{ step::is_there(&ctx.world(), VAULT_NAMESPACE, run, number) } {
         // Two that write at the second place at once: one of them may take away what the other has just written.
-        if removed::end_others(ctx, &ground.tenant_id, run).await? {
+        if end(ctx, &ground.tenant_id, Some(run)).await? {
             if Timestamp::now().duration_since(began) <= GOES_WITHIN {
                 return Ok(Progress::Going);
             }
@@ -239,7 +239,7 @@ pub fn words(step_name: &str, report: &Report) -> String {
 pub async fn destroy(ctx: &Context, run: &str, status: &BackupVaultStatus, ground: &Ground) -> Result<Option<Next>, ReconcileError> {
     let tenant_id = &ground.tenant_id;
     // What still copies would write again what was destroyed.
-    if end(ctx, tenant_id).await? {
+    if end(ctx, tenant_id, None).await? {
         let message = "its day has come, and the copying of its last set is ended first: its pod is still there".to_string();
         say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
         return Ok(Some(Next::After(SOON)));

@@ -276,7 +276,7 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
     };
     if claimed {
         // Its upkeep copies again, and two would write there at once.
-        copy::end(ctx, tenant_id).await?;
+        copy::end(ctx, tenant_id, None).await?;
         say_vault(ctx, tenant_id, |vault| {
             vault.phase = VaultPhase::Active;
             vault.retain_until = None;

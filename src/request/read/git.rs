@@ -6,7 +6,7 @@
 
 use super::files::{ReadError, is_read};
 use super::folders::{Entry, Folders, Kind};
-use super::{Code, FILE_MAX, Finding, Tree, parse_within, spread};
+use super::{FILE_MAX, START, Tree, collected, parse_within, spread, too_large, unreadable};
 use gix::bstr::ByteSlice;
 use gix::objs::tree::EntryKind;
 use gix::{ObjectId, ThreadSafeRepository};
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes that one object may take when it is unfolded, also one that another is only a difference to.
 const OBJECT_MAX: usize = 64 << 20;
@@ -114,7 +115,6 @@ impl Snapshot {
         let local = repository.to_thread_local();
         let no_commit = || GitError::NoCommit { name: name.to_owned(), repository: local.git_dir().display().to_string() };
         let commit = local.rev_parse_single(name).map_err(|_| no_commit())?;
-        let broken = |what: &str, source: gix::Error| GitError::Object { what: what.to_owned(), source: source.into() };
         let commit = commit.object().map_err(|source| broken(&format!("the commit {name}"), source))?;
         let commit = commit.peel_to_commit().map_err(|_| no_commit())?;
         let root = commit.tree_id().map_err(|source| broken(&format!("the commit {name}"), source))?;
@@ -169,24 +169,19 @@ impl Snapshot {
             || self.repository.to_thread_local(),
             |repository, (path, node)| {
                 let name = path.display().to_string();
+                let whole = |message: String| Ok((Vec::new(), vec![unreadable(&Arc::from(&*name), START, message)]));
                 if node.kind != Kind::File {
                     let message = "this is no ordinary file, and nothing is followed out of a repository; put the file itself here";
-                    return Ok((Vec::new(), vec![whole(&name, message.to_owned())]));
+                    return whole(message.to_owned());
                 }
                 let size = size_of(repository, node.id, &name)?;
                 if size > FILE_MAX {
-                    return Ok((Vec::new(), vec![whole(&name, format!("the file is larger than {} MiB; divide it", FILE_MAX >> 20))]));
+                    return whole(too_large(FILE_MAX));
                 }
                 Ok(parse_within(&name, 0, &content_of(repository, node.id, &name)?, FILE_MAX))
             },
         );
-        let mut tree = Tree { files: wanted.len(), ..Tree::default() };
-        for content in contents {
-            let (documents, findings) = content?;
-            tree.documents.extend(documents);
-            tree.findings.extend(findings);
-        }
-        Ok(tree)
+        collected(contents)
     }
 
     /// The content of a file; none when there is none of that path, or it is larger than any that is read.
@@ -222,12 +217,6 @@ fn size_of(repository: &gix::Repository, id: ObjectId, name: &str) -> Result<usi
 
 fn content_of(repository: &gix::Repository, id: ObjectId, name: &str) -> Result<Vec<u8>, GitError> {
     repository.find_blob(id).map(|mut blob| blob.take_data()).map_err(|source| broken(name, source))
-}
-
-/// A finding about a file as a whole.
-fn whole(file: &str, message: String) -> Finding {
-    let (object, path) = (String::new(), String::new());
-    Finding { file: file.into(), line: 1, column: 1, code: Code::YamlInvalid, object, path, message }
 }
 
 impl Folders for Snapshot {

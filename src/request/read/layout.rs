@@ -239,8 +239,8 @@ fn contents(documents: &[&Document], slug: &str, app: &str) -> Vec<Finding> {
         reject(second, "", message);
         return found;
     }
-    if first.kind() != "MunicipalityApp" || first.api_version().split('/').next() != Some(GROUP) {
-        let kind = if first.kind().is_empty() { "something without a kind" } else { first.kind() };
+    if !first.is_request() {
+        let kind = first.told_kind();
         let message = format!("{FOLDER}/{slug} holds requests only, MunicipalityApp of {GROUP}, and this is {kind}; put it elsewhere");
         reject(first, "/kind", message);
         return found;

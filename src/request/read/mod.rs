@@ -19,6 +19,7 @@ pub use finding::{Code, Finding};
 pub use place::{End, Place, Spot};
 
 use crate::policy::Reason;
+use crate::request::GROUP;
 use serde_json::Value;
 use std::fs::File;
 use std::io::Read;
@@ -98,7 +99,15 @@ fn read_within(paths: &[PathBuf], limit: usize) -> Result<Tree, ReadError> {
             Ok(parse_within(&name, file.layer, &bytes, limit))
         },
     );
-    let mut tree = Tree { files: found.len(), ..Tree::default() };
+    collected(contents)
+}
+
+/// What stands in one file, and what is wrong with it as a whole.
+type Content = (Vec<Document>, Vec<Finding>);
+
+/// The tree of all files, or why one of them could not be read.
+fn collected<E>(contents: Vec<Result<Content, E>>) -> Result<Tree, E> {
+    let mut tree = Tree { files: contents.len(), ..Tree::default() };
     for content in contents {
         let (documents, findings) = content?;
         tree.documents.extend(documents);
@@ -106,6 +115,27 @@ fn read_within(paths: &[PathBuf], limit: usize) -> Result<Tree, ReadError> {
     }
     Ok(tree)
 }
+
+/// That a file cannot be read as it is, from here on.
+fn unreadable(file: &Arc<str>, spot: Spot, message: String) -> Finding {
+    Finding {
+        file: Arc::clone(file),
+        line: spot.line,
+        column: spot.column,
+        code: Code::YamlInvalid,
+        object: String::new(),
+        path: String::new(),
+        message,
+    }
+}
+
+/// What to say of a file that is larger than it may be.
+fn too_large(limit: usize) -> String {
+    format!("the file is larger than {} MiB; divide it", limit >> 20)
+}
+
+/// Where a file begins.
+const START: Spot = Spot { line: 1, column: 1 };
 
 /// Reads the contents of one file.
 #[must_use]
@@ -115,18 +145,9 @@ pub fn parse(file: &str, layer: usize, bytes: &[u8]) -> (Vec<Document>, Vec<Find
 
 fn parse_within(file: &str, layer: usize, bytes: &[u8], limit: usize) -> (Vec<Document>, Vec<Finding>) {
     let file: Arc<str> = file.into();
-    let whole = |spot: Spot, message: String| Finding {
-        file: Arc::clone(&file),
-        line: spot.line,
-        column: spot.column,
-        code: Code::YamlInvalid,
-        object: String::new(),
-        path: String::new(),
-        message,
-    };
-    let start = Spot { line: 1, column: 1 };
+    let whole = |spot: Spot, message: String| unreadable(&file, spot, message);
     if bytes.len() > limit {
-        return (Vec::new(), vec![whole(start, format!("the file is larger than {} MiB; divide it", limit >> 20))]);
+        return (Vec::new(), vec![whole(START, too_large(limit))]);
     }
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text,
@@ -204,6 +225,18 @@ impl Document {
     #[must_use]
     pub fn kind(&self) -> &str {
         self.text("/kind")
+    }
+
+    /// Whether it is a municipality's request, of whatever version.
+    #[must_use]
+    pub fn is_request(&self) -> bool {
+        self.kind() == "MunicipalityApp" && self.api_version().split('/').next() == Some(GROUP)
+    }
+
+    /// The kind as it is told to people.
+    #[must_use]
+    pub fn told_kind(&self) -> &str {
+        if self.kind().is_empty() { "something without a kind" } else { self.kind() }
     }
 
     /// The object's name; empty if it has none.

@@ -2,16 +2,28 @@
 
 use super::folders::Kind;
 use super::git::{Node, Snapshot};
-use crate::policy::authority::Touched;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// A file or folder that a change touches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Touched {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it was; none when it is new.
+    pub before: Option<Kind>,
+    /// What it is; none when it is gone.
+    pub after: Option<Kind>,
+    /// What stands in it that only the platform may write, in plain words.
+    pub foreign: Vec<String>,
+}
 
 /// Everything but folders that is not the same in both: other content, of another kind, executable or not. What was renamed is
 /// gone at one place and new at the other.
 #[must_use]
 pub fn between(base: &Snapshot, head: &Snapshot) -> Vec<Touched> {
     let file = |node: Option<&Node>| node.filter(|node| node.kind != Kind::Folder).copied();
-    let paths: BTreeSet<&Path> = base.nodes.keys().chain(head.nodes.keys()).map(std::path::PathBuf::as_path).collect();
+    let paths: BTreeSet<&Path> = base.nodes.keys().chain(head.nodes.keys()).map(PathBuf::as_path).collect();
     let differs = paths.into_iter().filter_map(|path| {
         let (before, after) = (file(base.nodes.get(path)), file(head.nodes.get(path)));
         (before != after).then(|| Touched {

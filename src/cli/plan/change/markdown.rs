@@ -148,25 +148,16 @@ fn fenced(text: &str, language: Language) -> String {
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     let mut out = format!("\n  {fence}diff\n");
-    let mut shown = 0;
-    let all = text.lines().count();
+    let (mut bytes, mut cut) = (0, 0);
     for line in text.lines() {
-        if shown + line.len() > DIFF {
-            break;
+        if cut > 0 || bytes + line.len() > DIFF {
+            cut += 1;
+            continue;
         }
-        shown += line.len() + 1;
+        bytes += line.len() + 1;
         let _ = writeln!(out, "  {line}");
     }
     let _ = writeln!(out, "  {fence}\n");
-    let cut = all
-        - text
-            .lines()
-            .scan(0, |sum, line| {
-                *sum += line.len() + 1;
-                Some(*sum)
-            })
-            .take_while(|sum| *sum <= shown)
-            .count();
     if cut > 0 {
         let _ = writeln!(out, "  {}: {cut}\n", either(language, "rindas, kas te neietilpa", "lines that are not shown"));
     }

@@ -6,7 +6,6 @@ pub mod sheet;
 pub mod text;
 pub mod words;
 
-use crate::policy::authority::Touched;
 use crate::request::check::Definitions;
 use crate::request::read::folders::Disk;
 use crate::request::read::git::{self, Snapshot};
@@ -16,7 +15,6 @@ use crate::review::change::{Change, change};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use sheet::Side;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The two sides that are compared.
@@ -39,52 +37,46 @@ struct Read {
     tree: Tree,
 }
 
-/// Two commits, and the one whose rules count.
+/// Two commits, and where the second left the first.
 #[derive(Debug)]
 pub struct Sides {
-    /// Where the change left the other: what it did not make itself is not its own.
-    pub base: Snapshot,
+    /// What the change is to be merged into, as it is now: its rules count.
+    pub target: Snapshot,
     /// Where it leads.
     pub head: Snapshot,
-    /// What it is to be merged into, as it is now.
-    pub rules: Snapshot,
+    /// Where it left the first, if that has gone on since.
+    left: Option<Snapshot>,
 }
 
 /// Reads two commits, and where the second left the first.
 pub fn snapshots(base: &str, head: &str, repo: &Path) -> Result<Sides> {
     let repository = git::open(repo)?;
-    let (rules, head) = (Snapshot::take(&repository, base)?, Snapshot::take(&repository, head)?);
+    let (target, head) = (Snapshot::take(&repository, base)?, Snapshot::take(&repository, head)?);
     // Of a shallow clone nobody knows; then what came since would look as if it were taken back, which is refused, not let in.
-    let fork = git::fork(&repository, &rules.commit, &head.commit).filter(|fork| *fork != rules.commit);
-    let mut left = Snapshot::take(&repository, fork.as_deref().unwrap_or(base))?;
-    base.clone_into(&mut left.name);
-    Ok(Sides { base: left, head, rules })
+    let fork = git::fork(&repository, &target.commit, &head.commit).filter(|fork| *fork != target.commit);
+    let mut left = fork.map(|fork| Snapshot::take(&repository, &fork)).transpose()?;
+    if let Some(left) = &mut left {
+        base.clone_into(&mut left.name);
+    }
+    Ok(Sides { target, head, left })
 }
 
 impl Sides {
-    /// The requests in the files that the change touches, as the second side has them.
-    pub fn head_requests(&self, touched: &[Touched]) -> Result<BTreeMap<(String, String), PathBuf>> {
-        let mut found = BTreeMap::new();
-        for one in touched {
-            let Some(content) = self.head.file(&one.path)? else { continue };
-            let (documents, _) = read::parse(&one.path.display().to_string(), 0, &content);
-            for document in documents.iter().filter(|document| document.kind() == "MunicipalityApp") {
-                found.insert((document.namespace().to_owned(), document.name().to_owned()), one.path.clone());
-            }
-        }
-        Ok(found)
+    /// Where the change begins: what it did not make itself is not its own.
+    #[must_use]
+    pub fn base(&self) -> &Snapshot {
+        self.left.as_ref().unwrap_or(&self.target)
     }
 }
 
 /// Compares two commits. What lies in `paths`, such as the platform's objects of another repository, is on both sides.
 pub fn compare_snapshots(sides: &Sides, paths: &[PathBuf], layout: Layout) -> Result<(Change, Side, Side)> {
-    let (base, head) = (of_snapshot(&sides.base, layout)?, of_snapshot(&sides.head, layout)?);
+    let (base, head) = (of_snapshot(sides.base(), layout)?, of_snapshot(&sides.head, layout)?);
     between(base, head, paths)
 }
 
 /// Reads both sides, commits or folders, and compares them.
 pub fn compare(base: &str, head: &str, repo: &Path, paths: &[PathBuf], layout: Layout) -> Result<(Change, Side, Side)> {
-    let is_path = |name: &str| name.starts_with(['.', '/']);
     if !is_path(base) && !is_path(head) {
         match snapshots(base, head, repo) {
             Ok(sides) => return compare_snapshots(&sides, paths, layout),
@@ -103,10 +95,15 @@ fn between(base: Read, head: Read, paths: &[PathBuf]) -> Result<(Change, Side, S
     Ok((change, base.side, head.side))
 }
 
+/// Whether a side is written as a path, so that no commit is meant.
+fn is_path(name: &str) -> bool {
+    name.starts_with(['.', '/'])
+}
+
 /// A side as it was named: a folder if it is written as a path, a commit if there is one, else a folder.
 fn side(name: &str, repo: &Path, layout: Layout) -> Result<Read> {
     let folder = Path::new(name);
-    if name.starts_with(['.', '/']) {
+    if is_path(name) {
         return folder_side(name, folder, layout);
     }
     match git::open(repo).and_then(|repository| Snapshot::take(&repository, name)) {

@@ -3,7 +3,6 @@
 use crate::policy::AppKey;
 use crate::request::app::Grant;
 use crate::request::backup::Profile;
-use crate::review::Outcome;
 use crate::review::change::Change;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -64,12 +63,9 @@ pub fn risks(change: &Change) -> Vec<Risk> {
         });
     }
     for (key, outcome) in change.touched() {
-        let (before, now) = match outcome {
-            Outcome::Created(now) => (None, now),
-            Outcome::Changed { before, now } => (Some(&**before), &**now),
-            _ => continue,
-        };
-        of_app(change, key, before, now, &mut risks);
+        if let Some((before, now)) = outcome.granted() {
+            of_app(change, key, before, now, &mut risks);
+        }
     }
     risks.sort();
     risks
@@ -106,7 +102,7 @@ fn risk(kind: RiskKind, key: &AppKey, before: Option<String>, now: Option<String
     Risk { kind, municipality, app, before, now, grace_days: None, retention_days: None }
 }
 
-/// `website 1.0, class open`.
+/// `website 1.0, open`.
 fn shown(grant: &Grant) -> String {
     format!("{} {}, {}", grant.system, grant.version, grant.data_class.name)
 }

@@ -1,20 +1,20 @@
 //! What a change comes to, as data: the JSON output, from which text and Markdown are written too.
 
 use super::risk::{Risk, risks};
-use crate::cli::plan::sheet::{Allotment, Change as Choice, Use, changes};
+use crate::cli::plan::sheet::{Allotment, Change as Choice, allotment, changes};
 use crate::cli::validate::JsonFinding;
 use crate::desired::{DesiredSet, Object};
-use crate::policy::{Amounts, AppKey};
+use crate::policy::AppKey;
 use crate::request::app::Grant;
 use crate::request::names;
-use crate::review::Outcome;
 use crate::review::change::Change;
+use crate::review::{Outcome, Review};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use similar::TextDiff;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Lines of a difference around what differs.
 const AROUND: usize = 2;
@@ -149,9 +149,8 @@ impl<'a> Sheet<'a> {
         summary.unchanged = change.after.apps.values().filter(|outcome| matches!(outcome, Outcome::Unchanged(_))).count();
         summary.findings = change.new.len();
         summary.known = change.after.to_mend().0 - change.new.len();
-        let shown: BTreeSet<_> = rows.values().flatten().flat_map(|app| &app.because).map(|finding| place(finding)).collect();
-        let findings: Vec<JsonFinding<'_>> = change.new.iter().map(JsonFinding::from).collect();
-        let findings = findings.into_iter().filter(|finding| !shown.contains(&place(finding))).collect();
+        let shown: HashSet<&JsonFinding<'_>> = rows.values().flatten().flat_map(|app| &app.because).collect();
+        let findings = change.new.iter().map(JsonFinding::from).filter(|finding| !shown.contains(finding)).collect();
         let municipalities = rows.into_iter().map(|(name, apps)| row(change, name, apps)).collect();
         let mut sheet = Self {
             base,
@@ -174,14 +173,10 @@ impl<'a> Sheet<'a> {
     }
 }
 
-fn place<'a>(finding: &JsonFinding<'a>) -> (&'a str, u32, u32, &'static str, &'a str) {
-    (finding.file, finding.line, finding.column, finding.reason, finding.path)
-}
-
 fn row<'a>(change: &'a Change, name: &'a str, mut apps: Vec<AppRow<'a>>) -> Row<'a> {
     apps.sort_by_key(|app| app.name);
-    let hosts = |side: &'a crate::review::Review| -> BTreeSet<&'a str> {
-        let own = side.apps.iter().filter(|(key, _)| key.municipality == name);
+    let hosts = |side: &'a Review| -> BTreeSet<&'a str> {
+        let own = side.apps.range(AppKey::new(name, "")..).take_while(|(key, _)| key.municipality == name);
         own.filter_map(|(_, outcome)| outcome.grant()?.hostname.as_deref()).collect()
     };
     let (before, after) = (hosts(&change.before), hosts(&change.after));
@@ -197,29 +192,15 @@ fn row<'a>(change: &'a Change, name: &'a str, mut apps: Vec<AppRow<'a>>) -> Row<
     }
 }
 
-/// What is granted of a municipality's allotment on one side.
-fn allotment(review: &crate::review::Review, name: &str) -> Option<Allotment> {
-    let tenant = review.register.municipality(name)?;
-    let allowed = Amounts::of_allotment(&tenant.spec.allotment).ok()?;
-    let granted = review.register.ledger.granted(name);
-    let part = |granted, allowed| Use { granted, allowed };
-    Some(Allotment {
-        cpu: part(granted.cpu, allowed.cpu),
-        memory: part(granted.memory, allowed.memory),
-        storage: part(granted.storage, allowed.storage),
-        apps: part(granted.apps, allowed.apps),
-    })
-}
-
 fn touched<'a>(change: &'a Change, key: &'a AppKey, outcome: &'a Outcome) -> AppRow<'a> {
-    let (action, before, now) = match outcome {
-        Outcome::Created(now) => ("create", None, Some(now)),
-        Outcome::Changed { before, now } => ("change", Some(&**before), Some(&**now)),
-        _ => ("refuse", None, None),
+    let (before, now) = outcome.granted().map_or((None, None), |(before, now)| (before, Some(now)));
+    let action = match (before, now) {
+        (Some(_), _) => "change",
+        (None, Some(_)) => "create",
+        (None, None) => "refuse",
     };
     let was = before.map(|grant| change.before.desired_app(key, grant));
     let is = now.map(|grant| change.after.desired_app(key, grant));
-    let because: &[crate::request::read::Finding] = if let Outcome::Refused { because, .. } = outcome { because } else { &[] };
     AppRow {
         name: &key.app,
         action,
@@ -228,7 +209,7 @@ fn touched<'a>(change: &'a Change, key: &'a AppKey, outcome: &'a Outcome) -> App
         requires: now.map(|grant| requires(change, grant)).unwrap_or_default(),
         changes: before.zip(now).map(|(before, now)| changes(before, now)).unwrap_or_default(),
         objects: differences(was.as_ref(), is.as_ref()),
-        because: because.iter().map(JsonFinding::from).collect(),
+        because: outcome.because().iter().map(JsonFinding::from).collect(),
     }
 }
 

@@ -61,22 +61,13 @@ fn others(world: &World, tenant_id: &str, but: Option<&str>) -> BTreeSet<String>
     runs.filter(|run| run.starts_with(&beginning) && Some(*run) != but).map(ToString::to_string).collect()
 }
 
-async fn end_but(ctx: &Context, tenant_id: &str, but: Option<&str>) -> Result<bool, ApplyError> {
+/// Ends such copies of a tenant, but one; whether there were any, or pods of theirs: until there are none they may still write.
+pub async fn end(ctx: &Context, tenant_id: &str, but: Option<&str>) -> Result<bool, ApplyError> {
     let left = { others(&ctx.world(), tenant_id, but) };
     for run in &left {
         step::clear(ctx, VAULT_NAMESPACE, run, 0).await?;
     }
     Ok(!left.is_empty())
-}
-
-/// Ends such copies of a tenant; whether there were any, or pods of theirs: until there are none they may still write.
-pub async fn end(ctx: &Context, tenant_id: &str) -> Result<bool, ApplyError> {
-    end_but(ctx, tenant_id, None).await
-}
-
-/// The same for all but this one.
-pub async fn end_others(ctx: &Context, tenant_id: &str, run: &str) -> Result<bool, ApplyError> {
-    end_but(ctx, tenant_id, Some(run)).await
 }
 
 /// Copies the last set of a vault whose app is gone, which has no upkeep any more; when to look again, or none when nothing
@@ -86,7 +77,7 @@ pub async fn last(ctx: &Context, status: &BackupVaultStatus, ground: &Ground) ->
     let place = { place(&ctx.world(), ground) }.ok();
     let Some((set, place)) = owed(status, place.as_deref()).zip(place.as_deref()) else {
         // Whoever wrote down what came of it may have been killed before it was cleared away.
-        end(ctx, tenant_id).await?;
+        end(ctx, tenant_id, None).await?;
         return Ok(None);
     };
     let run = name(tenant_id, set, place);
@@ -101,9 +92,8 @@ pub async fn last(ctx: &Context, status: &BackupVaultStatus, ground: &Ground) ->
     };
     told(ctx, &run, ground, began.as_ref(), &report).await?;
     step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
-    // A good one, too: where what was written down does not last, as with definitions that lack a field, it would be made
-    // again and again.
-    // What is missing at the first stays so until somebody sees to it.
+    // What is missing at the first stays so until somebody sees to it. And a good one waits, too: where what was written down
+    // does not last, as with definitions that lack a field, it would be made again and again.
     let pause = if report.failure == Some(Class::Suspicious) { Duration::from_hours(24) } else { RESYNC };
     ctx.world().backups.pause(&run, Timestamp::now() + pause);
     Ok(Some(Next::After(if report.failure.is_some() { pause } else { Duration::ZERO })))

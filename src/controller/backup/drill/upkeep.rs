@@ -92,13 +92,22 @@ pub fn lost_words(tenant_id: &str) -> String {
     )
 }
 
+fn status_of<'a>(world: &'a World, tenant_id: &str) -> Option<&'a BackupVaultStatus> {
+    world.backups.vaults.get(tenant_id)?.status.as_ref()
+}
+
+/// The sets that a vault lists.
+fn sets_of<'a>(world: &'a World, tenant_id: &str) -> &'a [SetRecord] {
+    status_of(world, tenant_id).map(|status| status.sets.as_slice()).unwrap_or_default()
+}
+
 /// What the repository of a vault has to hold: all sets that it lists but these.
 #[must_use]
 pub fn held_there(world: &World, tenant_id: &str, but: &[String]) -> Holds {
-    let status = world.backups.vaults.get(tenant_id).and_then(|vault| vault.status.as_ref());
+    let status = status_of(world, tenant_id);
     // Of what was ordered to go some may be gone, whatever became of that.
     let goes = |set: &SetRecord| but.contains(&set.name) || status.is_some_and(|status| status.going.contains(&set.name));
-    let sets = status.map(|status| status.sets.as_slice()).unwrap_or_default().iter().filter(|set| !goes(set));
+    let sets = sets_of(world, tenant_id).iter().filter(|set| !goes(set));
     sets.map(|set| (set.name.clone(), set.snapshots.iter().chain([&set.manifest]).cloned().collect())).collect()
 }
 
@@ -138,17 +147,14 @@ pub fn forgotten(world: &World, ground: &Ground, now: Timestamp) -> Vec<String> 
 
 /// The runs whose snapshots stay: those whose sets the vault has, and those that are not over.
 fn known(world: &World, ground: &Ground) -> Vec<String> {
-    let vault = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref());
-    let sets = vault.map(|status| status.sets.as_slice()).unwrap_or_default().iter().map(|set| set.name.clone());
+    let sets = sets_of(world, &ground.tenant_id).iter().map(|set| set.name.clone());
     let going = world.backups.runs_of(&ground.tenant_id).filter(|run| !run.phase().is_over()).filter_map(|run| run.metadata.name.clone());
     sets.chain(going).collect()
 }
 
 /// The sets that were chosen, as far as the vault still has them.
 fn chosen(world: &World, ground: &Ground, status: &RunStatus) -> Vec<SetRecord> {
-    let vault = world.backups.vaults.get(&ground.tenant_id).and_then(|vault| vault.status.as_ref());
-    let sets = vault.map(|status| status.sets.as_slice()).unwrap_or_default();
-    sets.iter().filter(|set| status.forgets.contains(&set.name)).cloned().collect()
+    sets_of(world, &ground.tenant_id).iter().filter(|set| status.forgets.contains(&set.name)).cloned().collect()
 }
 
 /// How long an admin's word on retention counts: long enough for the next daily upkeep, not for what comes later.

@@ -1,6 +1,7 @@
 //! What is read of trees, and what of hostile ones is not.
 
 use super::*;
+use crate::request::read::Code;
 use crate::request::read::layout::{self, Layout};
 use std::fs;
 use std::process::{Command, Stdio};
