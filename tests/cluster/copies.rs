@@ -218,4 +218,17 @@ async fn destroyed_at_both(world: &World, hands: &crate::hands::Hands, tenant: &
         .collect();
     assert_eq!(destroyed[destroyed.len() - 2..], ["kopnams-vault copies", "kopnams-vault kopnams"], "{destroyed:?}");
     assert!(world.get("Secret", VAULT, &format!("vk-{tenant}")).await.is_none());
+
+    // As if that had not been written down any more: without keys nobody can destroy it once more, and nobody has to.
+    let orders = hands.seen().len();
+    let back = json!({"status": {"phase": "Retained", "sets": retained["status"]["sets"]}});
+    api.patch_status(tenant, &params, &kube::api::Patch::Merge(&back)).await.unwrap();
+    world
+        .until("its record says so again", async || {
+            let vault = vault(world, tenant).await;
+            let told = |vault: &Value| ["phase", "message", "destroyed", "sets"].map(|field| vault["status"][field].clone());
+            if told(&vault) == told(&shredded) { Ok(()) } else { Err(shown(&vault)) }
+        })
+        .await;
+    assert_eq!(hands.seen().len(), orders, "nothing is destroyed twice");
 }

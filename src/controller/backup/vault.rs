@@ -269,6 +269,9 @@ pub async fn retain(ctx: &Context, ground: &Ground, why: &str) -> Result<(), App
 /// A vault whose day has come is destroyed with its keys; the record of it stays.
 async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, ground: &Ground) -> Result<Next, ReconcileError> {
     let tenant_id = &ground.tenant_id;
+    if let Some(at) = &status.destroyed {
+        return shred(ctx, tenant_id, at).await;
+    }
     // Asked for again meanwhile, by its old name: it is the same tenant. A namespace that is on its way out is no request.
     let claimed = {
         let world = ctx.world();
@@ -319,7 +322,7 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
         say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
         return Ok(Next::After(crate::controller::converge::RESYNC));
     }
-    let run = format!("{tenant_id}-x");
+    let run = destroying(tenant_id);
     if let Some(until) = { ctx.world().backups.paused(&run, Timestamp::now()) } {
         return Ok(Next::After(pause_until(until)));
     }
@@ -332,20 +335,34 @@ async fn expire(ctx: &Context, vault: &BackupVault, status: &BackupVaultStatus, 
         Progress::Going => return Ok(Next::After(step::LOOK)),
         Progress::Ended(report) => report,
     };
-    step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
     if let Some(class) = report.failure.filter(|class| *class != Class::Vanished) {
+        step::clear(ctx, VAULT_NAMESPACE, &run, 0).await?;
         let message =
             format!("its day has come and it could not be destroyed ({}): {}; this is tried again", class.as_str(), report.message);
         say_vault(ctx, tenant_id, |vault| vault.message = Some(message)).await?;
         ctx.world().backups.pause(&run, Timestamp::now() + crate::controller::converge::RESYNC);
         return Ok(Next::After(crate::controller::converge::RESYNC));
     }
+    // Written down as long as the Job says so: without its keys nobody could destroy it, or find it gone, once more.
+    let at = written(Timestamp::now());
+    say_vault(ctx, tenant_id, |vault| vault.destroyed = Some(at.clone())).await?;
+    shred(ctx, tenant_id, &at).await
+}
+
+/// The repository is destroyed everywhere: its keys go, and the record says so.
+async fn shred(ctx: &Context, tenant_id: &str, at: &str) -> Result<Next, ReconcileError> {
+    step::clear(ctx, VAULT_NAMESPACE, &destroying(tenant_id), 0).await?;
     keys::destroy(ctx, tenant_id).await?;
     say_vault(ctx, tenant_id, |vault| {
         vault.phase = VaultPhase::Shredded;
         vault.sets.clear();
-        vault.message = Some(format!("destroyed with its keys at {}", written(Timestamp::now())));
+        vault.message = Some(format!("destroyed with its keys at {at}"));
     })
     .await?;
     Ok(Next::Rest)
+}
+
+/// Name of the work that destroys a vault.
+fn destroying(tenant_id: &str) -> String {
+    format!("{tenant_id}-x")
 }

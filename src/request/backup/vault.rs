@@ -142,6 +142,9 @@ pub struct BackupVaultStatus {
     /// The day until which a retained vault is kept, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retain_until: Option<String>,
+    /// When its repository was seen to be destroyed at every place, RFC 3339: from then on only its keys are left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destroyed: Option<String>,
     /// What is to be known of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
