@@ -101,6 +101,7 @@ fn the_expressions_speak_of_gauges_that_exist() {
         "kopnams_restore_verified_recovery_point_timestamp_seconds",
         "kopnams_restore_drill_every_seconds",
         "kopnams_restore_drill_failed",
+        "kopnams_backup_sets_missing",
         "kopnams_restore_drill_cannot_fail",
         "kopnams_restore_drill_canary_failed_timestamp_seconds",
         "kopnams_retention_past_ceiling",

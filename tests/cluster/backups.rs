@@ -539,6 +539,14 @@ fn sets_that_are_not_there_any_more_stop_the_upkeep_until_somebody_says_that_the
         let vault = world.get("BackupVault", "", &tenant).await.unwrap();
         assert_eq!(vault["status"]["missing"]["sets"], json!([gone]), "{}", shown(&vault));
         assert!(vault["status"]["readFailures"].is_null(), "what was read is as it was: {}", shown(&vault));
+        let app = world.get("MunicipalityApp", "dobeles-novads", "arhivs").await.unwrap();
+        let alarm = |gauge: &str| {
+            let metrics = world.operator();
+            let class = text(&app, "/status/grant/dataClass/name");
+            let line = format!("kopnams_{gauge}{{municipality=\"dobeles-novads\",app=\"arhivs\",class=\"{class}\"}} ");
+            metrics.as_ref().unwrap().metric(&line)
+        };
+        assert_eq!((alarm("backup_sets_missing"), alarm("restore_drill_failed")), (Some(1.0), Some(0.0)));
         let asked = hands.seen().into_iter().rev().find(|(_, work)| work["task"]["kind"] == "check").unwrap().1;
         for set in vault["status"]["sets"].as_array().unwrap() {
             let mut ids: Vec<Value> = set["snapshots"].as_array().unwrap().clone();
@@ -552,6 +560,7 @@ fn sets_that_are_not_there_any_more_stop_the_upkeep_until_somebody_says_that_the
         assert_eq!(sets().await, [kept], "what is lost is struck off");
         let vault = world.get("BackupVault", "", &tenant).await.unwrap();
         assert!(vault["status"]["missing"].is_null(), "{}", shown(&vault));
+        assert_eq!(alarm("backup_sets_missing"), Some(0.0));
         assert_eq!(vault["status"]["lastSuccess"], vault["status"]["sets"][0]["recoveryPoint"], "{}", shown(&vault));
     });
 }

@@ -47,6 +47,7 @@ pub struct Backups {
     verified: OfApp,
     drill_every: OfApp,
     drill_failed: OfApp,
+    missing: OfApp,
     past_ceiling: OfApp,
     retention_held: OfApp,
     floor_broken: OfApp,
@@ -90,7 +91,8 @@ impl Backups {
                 &self.verified,
             ),
             ("restore_drill_every_seconds", "How often a restore is tried", &self.drill_every),
-            ("restore_drill_failed", "1 when the last trial of a restore failed", &self.drill_failed),
+            ("restore_drill_failed", "1 when the last trial of a restore, or the last reading of a part, failed", &self.drill_failed),
+            ("backup_sets_missing", "1 when the repository does not hold every set that it should", &self.missing),
             ("retention_past_ceiling", "1 when a set is older than it may be, because there is no newer good one", &self.past_ceiling),
             ("retention_held", "1 while retention lets nothing go without an admin's word", &self.retention_held),
             ("retention_floor_broken", "1 when the sets do not reach back as far as they must", &self.floor_broken),
@@ -130,6 +132,7 @@ impl Backups {
             &self.verified,
             &self.drill_every,
             &self.drill_failed,
+            &self.missing,
             &self.past_ceiling,
             &self.retention_held,
             &self.floor_broken,
@@ -189,7 +192,8 @@ impl Backups {
         flag(&self.suspicious, status.failures.class == Some(Class::Suspicious));
         set(&self.verified, seconds(status.proven.as_ref().map(|proven| &proven.recovery_point)));
         set(&self.drill_every, i64::from(ground.profile.drill.every_days) * 86400);
-        flag(&self.drill_failed, status.drill_failures.count + status.read_failures.count > 0 || status.missing.is_some());
+        flag(&self.drill_failed, status.drill_failures.count + status.read_failures.count > 0);
+        flag(&self.missing, status.missing.is_some());
         let verdict = drill::upkeep::verdict(&ground, vault, now);
         flag(&self.past_ceiling, verdict.past_ceiling());
         flag(&self.retention_held, verdict.held.is_some());

@@ -8,7 +8,7 @@ use crate::backup::work::Class;
 use crate::controller::Context;
 use crate::controller::world::World;
 use crate::request::RestoreDrill;
-use crate::request::backup::{BackupVaultStatus, Failures, Level, PhaseTime, Proven, RunStatus, SetRecord};
+use crate::request::backup::{BackupVaultStatus, Failures, Level, PhaseTime, Proven, RunFailure, RunStatus, SetRecord};
 use crate::request::written;
 use jiff::Timestamp;
 
@@ -58,7 +58,6 @@ pub async fn settle(ctx: &Context, drill: &RestoreDrill, status: &RunStatus) -> 
         return Ok(());
     }
     let ended: Timestamp = status.ended.as_deref().and_then(|time| time.parse().ok()).unwrap_or_else(Timestamp::now);
-    let level = drill.spec.level;
     say_vault(ctx, &drill.spec.tenant_id, |vault| {
         vault.last_drill = Some(name.clone());
         if let Some(evidence) = &status.evidence {
@@ -74,15 +73,7 @@ pub async fn settle(ctx: &Context, drill: &RestoreDrill, status: &RunStatus) -> 
             Some(failure) if failure.class.is_the_targets() => {}
             // What is missing is written down by itself, and says nothing about what was read.
             Some(failure) if failure.class == Class::Suspicious => {}
-            Some(failure) => {
-                let failures = if level < Level::Restore { &mut vault.read_failures } else { &mut vault.drill_failures };
-                *failures = Failures {
-                    at: status.ended.clone(),
-                    set: Some(drill.spec.set.clone()),
-                    slice: drill.spec.slice,
-                    ..failures.and(&name, failure.class, &failure.message, "")
-                };
-            }
+            Some(failure) => failed(vault, drill, failure, status.ended.clone()),
         }
     })
     .await
@@ -110,6 +101,17 @@ fn phases(status: &RunStatus, now: Timestamp) -> Vec<PhaseTime> {
     phases.collect()
 }
 
+fn failed(vault: &mut BackupVaultStatus, drill: &RestoreDrill, failure: &RunFailure, at: Option<String>) {
+    let failures = if drill.spec.level < Level::Restore { &mut vault.read_failures } else { &mut vault.drill_failures };
+    *failures = Failures {
+        at,
+        set: Some(drill.spec.set.clone()),
+        // What failed first is read again until it is good; that another one fails says nothing about it.
+        slice: failures.slice.or(drill.spec.slice),
+        ..failures.and(drill.metadata.name.as_deref().unwrap_or_default(), failure.class, &failure.message, "")
+    };
+}
+
 fn passed(vault: &mut BackupVaultStatus, drill: &RestoreDrill, set: &str, proof: Proven) {
     if drill.spec.level < Level::Restore {
         // Reading proves nothing about a restore that failed, and a part that is sound nothing about the others.
@@ -123,4 +125,41 @@ fn passed(vault: &mut BackupVaultStatus, drill: &RestoreDrill, set: &str, proof:
         known.verified = true;
     }
     vault.proven = Some(proof);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::backup::RestoreDrillSpec;
+
+    fn read(slice: Option<u32>) -> RestoreDrill {
+        let spec = RestoreDrillSpec {
+            tenant_id: "t".into(),
+            municipality: "ogres-novads".into(),
+            app: "arhivs".into(),
+            set: "t-b1".into(),
+            level: if slice.is_some() { Level::Read } else { Level::Check },
+            slot: "1".into(),
+            slice,
+        };
+        RestoreDrill::new(&format!("t-d{slice:?}"), spec)
+    }
+
+    #[test]
+    fn a_part_that_could_not_be_read_stays_known_until_it_can() {
+        let mut vault = BackupVaultStatus::default();
+        let damaged = RunFailure { class: Class::Damaged, message: "a pack is not as its name says".into() };
+        let mut fails = |slice| {
+            failed(&mut vault, &read(slice), &damaged, Some("2026-11-27T01:00:00Z".into()));
+            vault.read_failures.clone()
+        };
+        assert_eq!(fails(Some(3)).slice, Some(3));
+        // Others that fail, too, do not hide it.
+        assert_eq!((fails(Some(4)).slice, fails(None).slice), (Some(3), Some(3)));
+        assert_eq!(fails(Some(5)).count, 4);
+        for (slice, left) in [(None, 4), (Some(4), 4), (Some(3), 0)] {
+            passed(&mut vault, &read(slice), "t-b1", Proven::default());
+            assert_eq!(vault.read_failures.count, left, "{slice:?} is sound");
+        }
+    }
 }
