@@ -1,18 +1,18 @@
 //! `kopnams authorize`: whether somebody may make a change, by the rules that were there before it.
 
 use super::language::{Spoken, either};
+use super::plan::change::sheet::Side;
 use super::plan::change::{Sides, compare_snapshots, snapshots};
 use super::screen::{self, Screen, Tone, wrapped};
 use crate::policy::AppKey;
-use crate::policy::authority::{Answer, Grave, Question, decide};
+use crate::policy::authority::{Answer, Grave, GraveWhy, Question, decide};
 use crate::request::access::{Access, FILE, Person};
 use crate::request::explain::Language;
-use crate::request::read::folders::Kind;
+use crate::request::read::foreign::foreign;
 use crate::request::read::git::Snapshot;
-use crate::request::read::layout::{FOLDER, Layout};
+use crate::request::read::layout::Layout;
+use crate::request::read::parse;
 use crate::request::read::touched::{self, Touched};
-use crate::request::read::{Document, parse};
-use crate::request::{GROUP, names};
 use crate::review::change::Change;
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, ValueEnum};
@@ -45,6 +45,18 @@ pub struct Authorize {
     /// The repository, bare or not, or a folder in it.
     #[arg(long, value_name = "DIR", default_value = ".")]
     repo: PathBuf,
+    #[command(flatten)]
+    who: Who,
+    /// How to print.
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    #[command(flatten)]
+    spoken: Spoken,
+}
+
+/// Whoever makes a change, and whoever agreed to it.
+#[derive(Debug, Args)]
+pub struct Who {
     /// Whoever made the change, by the login at the forge.
     #[arg(long, value_name = "LOGIN")]
     author: String,
@@ -54,11 +66,44 @@ pub struct Authorize {
     /// Whoever agreed to it, with teams behind a colon: anna:kuldiga/it,kuldiga/vadiba. May be given again.
     #[arg(long, value_name = "LOGIN[:TEAMS]")]
     approved_by: Vec<String>,
-    /// How to print.
-    #[arg(long, short, value_enum, default_value_t = Output::Text)]
-    output: Output,
-    #[command(flatten)]
-    spoken: Spoken,
+}
+
+impl Who {
+    /// The author, and those who agreed.
+    #[must_use]
+    pub fn people(&self) -> (Person, Vec<Person>) {
+        (Person::new(&self.author, &self.groups), self.approved_by.iter().map(|text| person(text)).collect())
+    }
+}
+
+/// A change, and whether it may be made.
+#[derive(Debug)]
+pub struct Judged {
+    /// Whether it may.
+    pub answer: Answer,
+    /// What it comes to.
+    pub change: Change,
+    /// Where it begins.
+    pub base: Side,
+    /// Where it leads.
+    pub head: Side,
+}
+
+/// Judges what lies between two commits by the rules of the first. What lies in `paths` is on both sides.
+pub fn judge(sides: &Sides, paths: &[PathBuf], author: &Person, approvers: &[Person]) -> Result<Judged> {
+    let rules = sides.target.file(Path::new(FILE))?;
+    let rules = rules.with_context(|| {
+        format!("{} has no {FILE}, which says who may change what; a platform admin commits one first", sides.target.name)
+    })?;
+    let access = Access::parse(&rules).map_err(|why| anyhow!("{} of {}: {why}", FILE, sides.target.name))?;
+    let mut touched = touched::between(sides.base(), &sides.head);
+    for one in &mut touched {
+        one.foreign = foreign(&sides.head, one)?;
+    }
+    let (change, base, head) = compare_snapshots(sides, paths, Layout::Auto)?;
+    let grave = grave(&access, &change, sides, &touched)?;
+    let answer = decide(&Question { access: &access, author, approvers, touched: &touched, grave: &grave });
+    Ok(Judged { answer, change, base, head })
 }
 
 /// How `kopnams authorize` prints.
@@ -74,19 +119,8 @@ impl Authorize {
     /// Runs the command.
     pub fn run(self) -> Result<u8> {
         let sides = snapshots(&self.base, &self.head, &self.repo)?;
-        let rules = sides.target.file(Path::new(FILE))?;
-        let rules = rules
-            .with_context(|| format!("{} has no {FILE}, which says who may change what; a platform admin commits one first", self.base))?;
-        let access = Access::parse(&rules).map_err(|why| anyhow!("{} of {}: {why}", FILE, self.base))?;
-        let mut touched = touched::between(sides.base(), &sides.head);
-        for one in &mut touched {
-            one.foreign = foreign(&sides.head, one)?;
-        }
-        let (change, ..) = compare_snapshots(&sides, &self.paths, Layout::Auto)?;
-        let author = Person::new(&self.author, &self.groups);
-        let approvers: Vec<Person> = self.approved_by.iter().map(|text| person(text)).collect();
-        let grave = grave(&access, &change, &sides, &touched)?;
-        let answer = decide(&Question { access: &access, author: &author, approvers: &approvers, touched: &touched, grave: &grave });
+        let (author, approvers) = self.who.people();
+        let Judged { answer, .. } = judge(&sides, &self.paths, &author, &approvers)?;
         let out = match self.output {
             Output::Json => format!("{}\n", serde_json::to_string_pretty(&answer)?),
             Output::Text => text(&answer, self.spoken.language(), Screen::stdout()),
@@ -124,61 +158,18 @@ fn person(text: &str) -> Person {
     Person::new(login, &teams)
 }
 
-/// What stands in a file of a municipality's folder that only the platform may write.
-fn foreign(head: &Snapshot, one: &Touched) -> Result<Vec<String>> {
-    let mut parts = one.path.iter().map(|part| part.to_string_lossy());
-    let (first, slug) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default().into_owned());
-    if first != FOLDER || one.after != Some(Kind::File) {
-        return Ok(Vec::new());
-    }
-    let Some(content) = head.file(&one.path)? else { return Ok(vec!["it is too large to be a request".into()]) };
-    let (documents, broken) = parse(&one.path.display().to_string(), 0, &content);
-    let mut found: Vec<String> = broken.into_iter().map(|finding| format!("it cannot be read: {}", finding.message)).collect();
-    for document in &documents {
-        found.extend(foreign_in(document, &slug));
-    }
-    Ok(found)
-}
-
-fn foreign_in(document: &Document, slug: &str) -> Vec<String> {
-    if !document.is_request() {
-        return vec![format!("it holds {}, and a municipality asks by MunicipalityApp of {GROUP} only", document.told_kind())];
-    }
-    let mut found = Vec::new();
-    if document.namespace() != slug {
-        found.push(format!("it is a request of `{}` in the folder of {slug}", document.namespace()));
-    }
-    if document.value.get("status").is_some() {
-        found.push("it holds a status, which the operator writes".into());
-    }
-    let meta = document.value.get("metadata").and_then(serde_json::Value::as_object);
-    for (field, value) in meta.into_iter().flatten() {
-        match field.as_str() {
-            "name" | "namespace" => {}
-            "labels" | "annotations" => {
-                let keys = value.as_object().into_iter().flatten().map(|(key, _)| key);
-                // What bears a domain steers somebody's program; a rotation of passwords is the app's own.
-                let steering = keys.filter(|key| key.contains('/') && *key != names::ROTATION);
-                found.extend(steering.map(|key| format!("it holds metadata.{field}.{key}, which steers the platform's programs")));
-            }
-            _ => found.push(format!("it holds metadata.{field}")),
-        }
-    }
-    found
-}
-
 /// What of a change is grave, by the rules.
 fn grave(access: &Access, change: &Change, sides: &Sides, touched: &[Touched]) -> Result<Vec<Grave>> {
-    let mut found: BTreeMap<AppKey, String> = BTreeMap::new();
+    let mut found: BTreeMap<AppKey, GraveWhy> = BTreeMap::new();
     let classes = &access.two_people.data_classes;
     if access.two_people.removals {
         for key in change.removed.keys() {
-            found.insert(key.clone(), "the app is removed, and its data with it".into());
+            found.insert(key.clone(), GraveWhy::Removed);
         }
         // Also where nothing could be decided, without a catalogue: a request that goes is a removal.
         for key in requests_in(sides.base(), touched.iter().filter(|one| one.after.is_none()))? {
             if !change.after.apps.contains_key(&key) {
-                found.entry(key).or_insert_with(|| "the request is removed".into());
+                found.entry(key).or_insert(GraveWhy::RequestRemoved);
             }
         }
     }
@@ -186,13 +177,13 @@ fn grave(access: &Access, change: &Change, sides: &Sides, touched: &[Touched]) -
         let Some((before, now)) = outcome.granted() else { continue };
         let of_class = before.into_iter().chain([now]).find(|grant| classes.contains(&grant.data_class.name));
         if let Some(grant) = of_class {
-            found.entry(key.clone()).or_insert_with(|| format!("its data is of the class {}", grant.data_class.name));
+            found.entry(key.clone()).or_insert_with(|| GraveWhy::Class(grant.data_class.name.clone()));
         }
     }
     if change.after.undecided && !classes.is_empty() {
         // Without a catalogue nobody knows a system's class.
         for key in requests_in(&sides.head, touched.iter())? {
-            found.entry(key).or_insert_with(|| "its data class is not known without the platform's objects; name them as PATH".into());
+            found.entry(key).or_insert(GraveWhy::ClassUnknown);
         }
     }
     Ok(found.into_iter().map(|(AppKey { municipality, app }, why)| Grave { municipality, app, why }).collect())
@@ -223,7 +214,7 @@ fn text(answer: &Answer, language: Language, screen: Screen) -> String {
     let may = either(language, "drīkst", "may");
     for refusal in &answer.refused {
         let owners = if refusal.owners.is_empty() { String::new() } else { format!(" ({may}: {})", refusal.owners.join(", ")) };
-        line(Tone::Bad, "!", &format!("{}: {}{owners}", plain(&refusal.path), plain(&refusal.why)));
+        line(Tone::Bad, "!", &format!("{}: {}{owners}", plain(&refusal.path), plain(&refusal.why.to_string())));
     }
     for awaited in &answer.awaits {
         let (grave, owners) = (&awaited.grave, awaited.owners.join(", "));

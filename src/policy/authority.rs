@@ -13,6 +13,10 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
+mod why;
+
+pub use why::{GraveWhy, Why};
+
 /// What a second person has to agree to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Grave {
@@ -21,7 +25,8 @@ pub struct Grave {
     /// The app.
     pub app: String,
     /// Why, in plain words.
-    pub why: String,
+    #[schemars(with = "String")]
+    pub why: GraveWhy,
 }
 
 /// What is asked.
@@ -59,8 +64,9 @@ pub struct Refusal {
     /// The file or folder.
     pub path: String,
     /// Why, in plain words.
-    pub why: String,
-    /// Who may.
+    #[schemars(with = "String")]
+    pub why: Why,
+    /// Who may, or may agree to it; nobody may where nobody is named.
     pub owners: Vec<String>,
 }
 
@@ -108,7 +114,10 @@ fn named(owners: &[Owner]) -> Vec<String> {
 #[must_use]
 pub fn decide(question: &Question<'_>) -> Answer {
     let Question { access, author, approvers, touched, grave } = *question;
-    let is_admin = author.is_of(&access.platform);
+    // What an owner agrees to is as good as the owner's own.
+    let by =
+        |owners: &[Owner]| author.is_of(owners) || approvers.iter().any(|person| person.login() != author.login() && person.is_of(owners));
+    let is_admin = by(&access.platform);
     let mut refused = Vec::new();
     let mut areas: BTreeSet<String> = BTreeSet::new();
     for one in touched {
@@ -117,17 +126,15 @@ pub fn decide(question: &Question<'_>) -> Answer {
         let (name, owned) = match &area {
             Area::Platform => ("platform", is_admin),
             // Admins own what is the platform's; what a municipality asks for they may mend, too.
-            Area::Municipality(slug) => (*slug, is_admin || author.is_of(owners(access, &area))),
+            Area::Municipality(slug) => (*slug, is_admin || by(owners(access, &area))),
         };
         areas.insert(name.to_owned());
         if !owned {
             let why = match (&area, path.as_str()) {
-                (Area::Municipality(slug), _) => format!("it is of {slug}, and {} is not one of its owners", shown(author)),
-                (Area::Platform, FILE) => format!("{FILE} says who may change what, so only the platform's admins change it"),
-                (Area::Platform, path) if path.starts_with(&format!("{FOLDER}/")) => {
-                    format!("{FILE} knows no such municipality, so this is the platform's")
-                }
-                (Area::Platform, _) => "it is the platform's".to_owned(),
+                (Area::Municipality(slug), _) => Why::NotOwner { slug: (*slug).to_owned(), author: author.login().to_owned() },
+                (Area::Platform, FILE) => Why::Rules,
+                (Area::Platform, path) if path.starts_with(&format!("{FOLDER}/")) => Why::NoMunicipality,
+                (Area::Platform, _) => Why::Platform,
             };
             refused.push(Refusal { path: path.clone(), why, owners: named(owners(access, &area)) });
             continue;
@@ -136,12 +143,14 @@ pub fn decide(question: &Question<'_>) -> Answer {
         if let (Area::Municipality(_), Some(kind)) = (&area, one.after)
             && matches!(kind, Kind::Link | Kind::Other)
         {
-            let what = if kind == Kind::Link { "a symbolic link" } else { "a submodule, or no ordinary file" };
-            refused.push(Refusal { path: path.clone(), why: format!("it is {what}; put the request itself here"), owners: Vec::new() });
+            let why = if kind == Kind::Link { Why::Link } else { Why::NoFile };
+            refused.push(Refusal { path: path.clone(), why, owners: Vec::new() });
         }
-        if !is_admin {
-            let foreign = one.foreign.iter();
-            refused.extend(foreign.map(|why| Refusal { path: path.clone(), why: why.clone(), owners: named(&access.platform) }));
+        for foreign in &one.foreign {
+            let may = if foreign.is_the_platforms() { named(&access.platform) } else { Vec::new() };
+            if may.is_empty() || !is_admin {
+                refused.push(Refusal { path: path.clone(), why: Why::Foreign(foreign.clone()), owners: may });
+            }
         }
     }
     let mut awaits = Vec::new();
@@ -159,10 +168,6 @@ pub fn decide(question: &Question<'_>) -> Answer {
     awaits.sort();
     let allowed = refused.is_empty() && awaits.is_empty();
     Answer { allowed, refused, awaits, areas: areas.into_iter().collect() }
-}
-
-fn shown(person: &Person) -> String {
-    if person.login().is_empty() { "nobody".into() } else { format!("@{}", person.login()) }
 }
 
 #[cfg(test)]

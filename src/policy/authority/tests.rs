@@ -1,6 +1,7 @@
 //! Who may do what, and what those try who may not.
 
 use super::*;
+use crate::request::read::foreign::Foreign;
 
 fn access() -> Access {
     let text = "platform: ['@centrs/platforma']\nmunicipalities:\n  kuldigas-novads: ['@kuldiga/it']\n  liepaja: ['@liepajas-it']\n";
@@ -28,7 +29,7 @@ fn refusal(author: &Person, touched: &[Touched]) -> (String, String) {
     let answer = asked(author, touched);
     assert!(!answer.allowed);
     let first = answer.refused.into_iter().next().unwrap();
-    (first.why, first.owners.join(" "))
+    (first.why.to_string(), first.owners.join(" "))
 }
 
 #[test]
@@ -86,13 +87,21 @@ fn links_and_submodules_are_nobodys_request() {
 
 #[test]
 fn what_only_the_platform_may_write_is_refused_to_others() {
-    let touched = Touched { foreign: vec!["it holds a ClusterRoleBinding".into()], ..file("municipalities/kuldigas-novads/a.yaml") };
-    assert_eq!(refusal(&town(), std::slice::from_ref(&touched)), ("it holds a ClusterRoleBinding".into(), "@centrs/platforma".into()));
+    let touched = Touched { foreign: vec![Foreign::Status], ..file("municipalities/kuldigas-novads/a.yaml") };
+    let (why, owners) = refusal(&town(), std::slice::from_ref(&touched));
+    assert_eq!((why.as_str(), owners.as_str()), ("it holds a status, which the operator writes", "@centrs/platforma"));
+    assert!(asked(&admin(), &[touched.clone()]).allowed, "admins may");
+    // The tool that applies a town's folder may make nothing but requests, whoever put it there.
+    let touched = Touched { foreign: vec![Foreign::Kind("ClusterRoleBinding".into())], ..touched };
+    for author in [town(), admin()] {
+        let (why, owners) = refusal(&author, std::slice::from_ref(&touched));
+        assert!(why.starts_with("it holds ClusterRoleBinding, and a municipality asks by MunicipalityApp") && owners.is_empty(), "{why}");
+    }
 }
 
 #[test]
 fn what_is_grave_waits_for_a_second_person() {
-    let grave = [Grave { municipality: "kuldigas-novads".into(), app: "lietvediba".into(), why: "it is removed".into() }];
+    let grave = [Grave { municipality: "kuldigas-novads".into(), app: "lietvediba".into(), why: GraveWhy::Removed }];
     let touched = [Touched { before: Some(Kind::File), after: None, ..file("municipalities/kuldigas-novads/lietvediba.yaml") }];
     let with = |approvers: &[Person]| decide(&Question { access: &access(), author: &town(), approvers, touched: &touched, grave: &grave });
     let answer = with(&[]);
@@ -109,4 +118,26 @@ fn what_is_grave_waits_for_a_second_person() {
     ] {
         assert_eq!(with(&approvers).allowed, allowed, "{approvers:?}");
     }
+}
+
+#[test]
+fn what_an_owner_agrees_to_is_as_good_as_its_own() {
+    let clerk = Person::new("klientu-centrs", &[]);
+    let own = file("municipalities/kuldigas-novads/majaslapa.yaml");
+    let of_liepaja = file("municipalities/liepaja/karte.yaml");
+    let with = |author: &Person, approvers: &[Person], touched: &[Touched]| {
+        decide(&Question { access: &access(), author, approvers, touched, grave: &[] }).allowed
+    };
+    let liepaja = Person::new("liepajas-it", &[]);
+    assert!(!with(&clerk, &[], std::slice::from_ref(&own)));
+    assert!(with(&clerk, &[town()], std::slice::from_ref(&own)));
+    assert!(!with(&clerk, &[liepaja.clone()], std::slice::from_ref(&own)), "another municipality's word is none");
+    assert!(!with(&clerk, &[clerk.clone()], std::slice::from_ref(&own)), "nor is the author's");
+    // Each of them for what is theirs.
+    let both = [own, of_liepaja];
+    assert!(!with(&town(), &[], &both) && with(&town(), &[liepaja.clone()], &both) && !with(&clerk, &[liepaja], &both));
+    assert!(!with(&clerk, &[town()], &[file(FILE)]) && with(&clerk, &[admin()], &[file(FILE)]));
+    // A municipality's owner does not make more of it than the owner could.
+    let steers = Touched { foreign: vec![Foreign::Steers("metadata.labels.a/b".into())], ..file("municipalities/kuldigas-novads/a.yaml") };
+    assert!(!with(&clerk, &[town()], std::slice::from_ref(&steers)) && with(&town(), &[admin()], &[steers]));
 }

@@ -6,6 +6,7 @@
 pub mod files;
 pub mod finding;
 pub mod folders;
+pub mod foreign;
 pub mod git;
 pub mod layout;
 pub mod place;

@@ -1,6 +1,7 @@
 //! Which files differ between two trees.
 
 use super::folders::Kind;
+use super::foreign::Foreign;
 use super::git::{Node, Snapshot};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,8 @@ pub struct Touched {
     pub before: Option<Kind>,
     /// What it is; none when it is gone.
     pub after: Option<Kind>,
-    /// What stands in it that only the platform may write, in plain words.
-    pub foreign: Vec<String>,
+    /// What stands in it and does not belong there; looked for by whoever asks who may change it.
+    pub foreign: Vec<Foreign>,
 }
 
 /// Everything but folders that is not the same in both: other content, of another kind, executable or not. What was renamed is
