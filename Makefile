@@ -109,7 +109,7 @@ generate: ## write what is made from the code: definitions, list of findings, sc
 	@$(CARGO) run --quiet --locked -- crds --dir crds
 	@$(CARGO) run --quiet --locked -- crds --dir charts/kopnams/crds
 	@KOPNAMS_GENERATE=1 $(CARGO) test --quiet --locked --test docs the_list_of_findings_is_current
-	@KOPNAMS_GENERATE=1 $(CARGO) test --quiet --locked --test golden -- the_schema_of_validate_is_current a_plan_between
+	@KOPNAMS_GENERATE=1 $(CARGO) test --quiet --locked --test golden -- the_schema_of_validate_is_current a_plan_between a_review_says
 	@$(CARGO) fmt --all
 
 fmt: ## format the code

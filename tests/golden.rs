@@ -414,3 +414,54 @@ fn removals_and_data_of_certain_classes_need_a_second_person() {
             && code == 0
     );
 }
+
+/// Everything about the branch `pr`, as `kopnams review` says it.
+fn pull_request(folder: &tempfile::TempDir, who: &[&str], output: &str) -> (String, i32) {
+    let repo = folder.path().display().to_string();
+    let (said, trouble, code) = run(&[&["review", "--base", "main", "--head", "pr", "--repo", &repo, "--output", output], who].concat());
+    assert!(trouble.is_empty(), "{trouble}");
+    // Commits are others at each run.
+    let ids = said.split(" (").map(|part| if part.get(10..11) == Some(")") { format!("COMMIT{}", &part[10..]) } else { part.into() });
+    (ids.collect::<Vec<_>>().join(" ("), code)
+}
+
+#[test]
+fn a_review_says_everything_in_one_comment_in_both_languages() {
+    let folder = repository();
+    git(&folder, &["checkout", "--quiet", "-b", "pr"]);
+    let file = |path: &str| folder.path().join("municipalities").join(path);
+    let change = |path: &str, from: &str, to: &str| {
+        let text = std::fs::read_to_string(file(path)).unwrap();
+        assert!(text.contains(from), "{text}");
+        std::fs::write(file(path), text.replace(from, to)).unwrap();
+        commit(&folder);
+    };
+    change("kuldigas-novads/majaslapa.yaml", "size: small", "size: medium");
+    let (fine, code) = pull_request(&folder, &TOWN, "markdown");
+    assert_eq!(code, 0, "{fine}");
+    insta::assert_snapshot!("review-fine", fine);
+    let stranger = ["--author", "klientu-centrs"];
+    let (refused, code) = pull_request(&folder, &stranger, "markdown");
+    assert_eq!(code, 1, "{refused}");
+    insta::assert_snapshot!("review-refused", refused);
+    let agreed = [&stranger[..], &["--approved-by", "janis:kuldiga/it"]].concat();
+    assert_eq!(pull_request(&folder, &agreed, "json").1, 0, "an owner agreed to it");
+
+    std::fs::remove_file(file("kuldigas-novads/majaslapa.yaml")).unwrap();
+    commit(&folder);
+    let (awaits, code) = pull_request(&folder, &TOWN, "markdown");
+    assert_eq!(code, 1, "{awaits}");
+    insta::assert_snapshot!("review-awaits", awaits);
+
+    git(&folder, &["checkout", "--quiet", "main", "--", "."]);
+    change("kuldigas-novads/majaslapa.yaml", "size: small", "size: smal");
+    let (mend, code) = pull_request(&folder, &TOWN, "markdown");
+    assert_eq!(code, 1, "{mend}");
+    insta::assert_snapshot!("review-mend", mend);
+    let (json, _) = pull_request(&folder, &TOWN, "json");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["verdict"], "mend", "{json}");
+    let Some(schema) = schema("review", &kopnams::cli::review::schema()) else { return };
+    let problems: Vec<String> = schema.iter_errors(&json).map(|problem| problem.to_string()).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+}

@@ -6,6 +6,7 @@ pub mod crds;
 pub mod explain;
 pub mod language;
 pub mod plan;
+pub mod review;
 pub mod run;
 pub mod runner;
 pub mod screen;
@@ -35,6 +36,7 @@ enum Command {
     Explain(explain::Explain),
     Plan(plan::PlanArgs),
     Authorize(authorize::Authorize),
+    Review(review::ReviewArgs),
     Codeowners(authorize::Codeowners),
     Backups(backups::Backups),
     Restore(backups::Restore),
@@ -64,6 +66,7 @@ impl Cli {
             Command::Explain(args) => args.run(),
             Command::Plan(args) => args.run(),
             Command::Authorize(args) => args.run(),
+            Command::Review(args) => args.run(),
             Command::Codeowners(args) => args.run(),
             Command::Backups(args) => args.run(),
             Command::Restore(args) => args.run(),

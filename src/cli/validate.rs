@@ -9,7 +9,7 @@ use super::screen::{self, Screen, Tone, counted, wrapped};
 use crate::request::check::Definitions;
 use crate::request::explain::Language;
 use crate::request::read::folders::Disk;
-use crate::request::read::{self, Finding, Tree, layout};
+use crate::request::read::{self, Code, Finding, Tree, layout};
 use crate::review::{Review, review};
 use anyhow::{Context, Result};
 use clap::builder::PossibleValue;
@@ -255,6 +255,9 @@ pub struct JsonFinding<'a> {
     pub path: &'a str,
     /// What is wrong and what to write instead.
     pub message: &'a str,
+    /// The reason, for those who look up what it means.
+    #[serde(skip)]
+    pub code: Code,
 }
 
 impl<'a> From<&'a Finding> for JsonFinding<'a> {
@@ -267,6 +270,7 @@ impl<'a> From<&'a Finding> for JsonFinding<'a> {
             object: &finding.object,
             path: &finding.path,
             message: &finding.message,
+            code: finding.code,
         }
     }
 }

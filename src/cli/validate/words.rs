@@ -4,16 +4,22 @@ use super::{inventory, is_without_platform, to_mend};
 use crate::cli::language::either;
 use crate::cli::screen::counted;
 use crate::request::explain::{Language, explain};
-use crate::request::read::Finding;
+use crate::request::read::{Code, Finding};
 use crate::review::Review;
 use std::borrow::Cow;
 
 /// What a finding says. Messages are English; in Latvian the meaning of the code comes first.
 #[must_use]
 pub fn message(finding: &Finding, language: Language) -> Cow<'_, str> {
+    said(finding.code, &finding.message, language)
+}
+
+/// What a finding of this code says.
+#[must_use]
+pub fn said(code: Code, message: &str, language: Language) -> Cow<'_, str> {
     match language {
-        Language::Lv => Cow::Owned(format!("{} {}", explain(finding.code, language).meaning, finding.message)),
-        Language::En => Cow::Borrowed(finding.message.as_str()),
+        Language::Lv => Cow::Owned(format!("{} {message}", explain(code, language).meaning)),
+        Language::En => Cow::Borrowed(message),
     }
 }
 

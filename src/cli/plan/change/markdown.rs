@@ -8,6 +8,7 @@ use crate::cli::language::either;
 use crate::cli::plan::sheet::Allotment;
 use crate::cli::plan::text::{parts, share};
 use crate::cli::validate::markdown::{LIMIT, code, escaped, escaped_message};
+use crate::cli::validate::words::said;
 use crate::request::explain::Language;
 use std::fmt::Write;
 
@@ -19,32 +20,40 @@ const DIFF: usize = 6_000;
 /// The sheet as Markdown, at most [`LIMIT`] characters long. What does not fit is counted, never cut within.
 #[must_use]
 pub fn markdown(sheet: &Sheet<'_>, language: Language) -> String {
-    let mut out = format!("### kopnams plan: {}\n", words::summary(&sheet.summary, language));
+    let heading = format!("### kopnams plan: {}\n", words::summary(&sheet.summary, language));
+    let rest = sections(sheet, language, LIMIT - heading.len(), true);
+    format!("{heading}{rest}\n<sub>{}</sub>\n", between(sheet, language))
+}
+
+/// Between which commits, and the hash of the plan.
+#[must_use]
+pub fn between(sheet: &Sheet<'_>, language: Language) -> String {
+    let hash = &sheet.hash[..16.min(sheet.hash.len())];
+    format!("{} → {}, {} `{hash}`", side(&sheet.base), side(&sheet.head), either(language, "plāna nospiedums", "plan"))
+}
+
+/// What a change comes to, without a heading, at most so many characters long; with what becomes of each object, or without.
+#[must_use]
+pub fn sections(sheet: &Sheet<'_>, language: Language, limit: usize, objects: bool) -> String {
+    let mut out = String::new();
     if !sheet.risks.is_empty() {
         let _ = writeln!(out, "\n**{}**\n", either(language, "Vispirms apskatiet", "Look at these first"));
         let risks = sheet.risks.iter().map(|risk| format!("- {}\n", escaped_message(&words::risk(risk, language))));
-        append(&mut out, risks, language);
+        append(&mut out, risks, language, limit);
     }
     if !sheet.findings.is_empty() {
         let _ = writeln!(out, "\n**{}**\n", either(language, "Jālabo", "To mend"));
         let found = sheet.findings.iter().map(|finding| {
             let place = code(&format!("{}:{}:{}", finding.file, finding.line, finding.column));
-            format!("- {place} `{}`: {}\n", finding.reason, escaped_message(finding.message))
+            format!("- {place} `{}`: {}\n", finding.reason, escaped_message(&said(finding.code, finding.message, language)))
         });
-        append(&mut out, found, language);
+        append(&mut out, found, language, limit);
     }
-    let rows = sheet.municipalities.iter().map(|row| municipality(row, language));
-    append(&mut out, rows, language);
+    let rows = sheet.municipalities.iter().map(|row| municipality(row, language, objects));
+    append(&mut out, rows, language, limit);
     if let Some(known) = words::known(sheet.summary.known, language) {
         let _ = writeln!(out, "\n{known}");
     }
-    let between = format!("{} → {}", side(&sheet.base), side(&sheet.head));
-    let _ = writeln!(
-        out,
-        "\n<sub>{between}, {} `{}`</sub>",
-        either(language, "plāna nospiedums", "plan"),
-        &sheet.hash[..16.min(sheet.hash.len())]
-    );
     out
 }
 
@@ -54,10 +63,10 @@ fn side(side: &super::sheet::Side) -> String {
 }
 
 /// Appends what fits, each part wholly or not at all, and says how many do not.
-fn append(out: &mut String, parts: impl Iterator<Item = String>, language: Language) {
+fn append(out: &mut String, parts: impl Iterator<Item = String>, language: Language, limit: usize) {
     let mut left = 0;
     for part in parts {
-        if left > 0 || out.len() + part.len() + ROOM > LIMIT {
+        if left > 0 || out.len() + part.len() + ROOM > limit {
             left += 1;
         } else {
             out.push_str(&part);
@@ -71,11 +80,14 @@ fn append(out: &mut String, parts: impl Iterator<Item = String>, language: Langu
     }
 }
 
-fn municipality(row: &Row<'_>, language: Language) -> String {
+fn municipality(row: &Row<'_>, language: Language, objects: bool) -> String {
     let title = row.title.map_or_else(|| either(language, "tādas pašvaldības nav", "there is no such municipality").to_owned(), escaped);
     let mut out = format!("\n#### {title} ({})\n\n", code(row.name));
     for app in &row.apps {
         out.push_str(&self::app(app, language));
+        if objects {
+            out.push_str(&self::objects(app, language));
+        }
     }
     for (hosts, words) in [
         (&row.claims, either(language, "Aizņem adreses", "Claims the addresses")),
@@ -118,28 +130,30 @@ fn app(app: &AppRow<'_>, language: Language) -> String {
     }
     for finding in &app.because {
         let place = code(&format!("{}:{}:{}", finding.file, finding.line, finding.column));
-        let _ = writeln!(out, "  - `{}`: {} ({place})", finding.reason, escaped_message(finding.message));
+        let _ = writeln!(out, "  - `{}`: {} ({place})", finding.reason, escaped_message(&said(finding.code, finding.message, language)));
     }
-    if !app.objects.is_empty() {
-        let _ = writeln!(
-            out,
-            "\n  <details><summary>{} ({})</summary>\n",
-            either(language, "Kubernetes objekti", "Kubernetes objects"),
-            app.objects.len()
-        );
-        for object in &app.objects {
-            let mark = match object.action {
-                "create" => "+",
-                "delete" => "-",
-                _ => "~",
-            };
-            let _ = writeln!(out, "  {}<br>", code(&format!("{mark} {} {}", object.kind, object.name)));
-            if !object.diff.is_empty() {
-                out.push_str(&fenced(&object.diff, language));
-            }
+    out
+}
+
+/// What becomes of an app's objects, folded.
+fn objects(app: &AppRow<'_>, language: Language) -> String {
+    if app.objects.is_empty() {
+        return String::new();
+    }
+    let title = either(language, "Kubernetes objekti", "Kubernetes objects");
+    let mut out = format!("\n  <details><summary>{title} ({})</summary>\n\n", app.objects.len());
+    for object in &app.objects {
+        let mark = match object.action {
+            "create" => "+",
+            "delete" => "-",
+            _ => "~",
+        };
+        let _ = writeln!(out, "  {}<br>", code(&format!("{mark} {} {}", object.kind, object.name)));
+        if !object.diff.is_empty() {
+            out.push_str(&fenced(&object.diff, language));
         }
-        out.push_str("\n  </details>\n");
     }
+    out.push_str("\n  </details>\n");
     out
 }
 

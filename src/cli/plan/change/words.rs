@@ -19,6 +19,20 @@ pub fn summary(summary: &Summary, language: Language) -> String {
     }
 }
 
+/// The same without what is not there.
+#[must_use]
+pub fn short(summary: &Summary, language: Language) -> String {
+    let parts = [
+        (summary.create, either(language, "izveidos", "created")),
+        (summary.change, either(language, "mainīs", "changed")),
+        (summary.remove, either(language, "noņems", "removed")),
+        (summary.refuse, either(language, "noraidīs", "refused")),
+        (summary.findings, either(language, "jālabo", "to mend")),
+    ];
+    let parts: Vec<String> = parts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{word}: {count}")).collect();
+    if parts.is_empty() { either(language, "lietotnēm nekas nemainās", "nothing changes for any app").into() } else { parts.join(", ") }
+}
+
 /// What becomes of an app.
 #[must_use]
 pub fn action(app: &AppRow<'_>, language: Language) -> &'static str {
