@@ -32,6 +32,7 @@
 //! 8. [`controller`] wires these together: watches wake keys in a queue, workers reconcile them; removal, leadership,
 //!    metrics and health are here.
 //! 9. [`cli`] is the commands. They call the same functions, so an offline plan is the controller's own decision.
+//!    [`forge`] is where pull requests are: only commands ask it, never the controller.
 //!
 //! [`backup`] is a second branch with the same shape: pure parts that say what is due, what a set must hold and which sets
 //! stay; Jobs in which a runner, another process of this program, does the work with `restic`; and a part of the controller
@@ -56,4 +57,5 @@ pub mod status;
 pub mod backup;
 pub mod controller;
 pub mod review;
+pub mod forge;
 pub mod cli;

@@ -59,7 +59,7 @@ pub struct Authorize {
 pub struct Who {
     /// Whoever made the change, by the login at the forge.
     #[arg(long, value_name = "LOGIN")]
-    author: String,
+    pub author: Option<String>,
     /// The author's teams, as organisation/team, with commas between.
     #[arg(long, value_name = "TEAMS", value_delimiter = ',')]
     groups: Vec<String>,
@@ -70,9 +70,9 @@ pub struct Who {
 
 impl Who {
     /// The author, and those who agreed.
-    #[must_use]
-    pub fn people(&self) -> (Person, Vec<Person>) {
-        (Person::new(&self.author, &self.groups), self.approved_by.iter().map(|text| person(text)).collect())
+    pub fn people(&self) -> Result<(Person, Vec<Person>)> {
+        let author = self.author.as_ref().context("nobody is named as the author; write --author LOGIN")?;
+        Ok((Person::new(author, &self.groups), self.approved_by.iter().map(|text| person(text)).collect()))
     }
 }
 
@@ -91,11 +91,7 @@ pub struct Judged {
 
 /// Judges what lies between two commits by the rules of the first. What lies in `paths` is on both sides.
 pub fn judge(sides: &Sides, paths: &[PathBuf], author: &Person, approvers: &[Person]) -> Result<Judged> {
-    let rules = sides.target.file(Path::new(FILE))?;
-    let rules = rules.with_context(|| {
-        format!("{} has no {FILE}, which says who may change what; a platform admin commits one first", sides.target.name)
-    })?;
-    let access = Access::parse(&rules).map_err(|why| anyhow!("{} of {}: {why}", FILE, sides.target.name))?;
+    let access = rules(sides)?;
     let mut touched = touched::between(sides.base(), &sides.head);
     for one in &mut touched {
         one.foreign = foreign(&sides.head, one)?;
@@ -104,6 +100,15 @@ pub fn judge(sides: &Sides, paths: &[PathBuf], author: &Person, approvers: &[Per
     let grave = grave(&access, &change, sides, &touched)?;
     let answer = decide(&Question { access: &access, author, approvers, touched: &touched, grave: &grave });
     Ok(Judged { answer, change, base, head })
+}
+
+/// The rules that were there before the change.
+pub fn rules(sides: &Sides) -> Result<Access> {
+    let rules = sides.target.file(Path::new(FILE))?;
+    let rules = rules.with_context(|| {
+        format!("{} has no {FILE}, which says who may change what; a platform admin commits one first", sides.target.name)
+    })?;
+    Access::parse(&rules).map_err(|why| anyhow!("{FILE} of {}: {why}", sides.target.name))
 }
 
 /// How `kopnams authorize` prints.
@@ -119,7 +124,7 @@ impl Authorize {
     /// Runs the command.
     pub fn run(self) -> Result<u8> {
         let sides = snapshots(&self.base, &self.head, &self.repo)?;
-        let (author, approvers) = self.who.people();
+        let (author, approvers) = self.who.people()?;
         let Judged { answer, .. } = judge(&sides, &self.paths, &author, &approvers)?;
         let out = match self.output {
             Output::Json => format!("{}\n", serde_json::to_string_pretty(&answer)?),

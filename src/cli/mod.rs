@@ -4,8 +4,10 @@ pub mod authorize;
 pub mod backups;
 pub mod crds;
 pub mod explain;
+pub mod forge;
 pub mod language;
 pub mod plan;
+pub mod report;
 pub mod review;
 pub mod run;
 pub mod runner;
@@ -37,6 +39,8 @@ enum Command {
     Plan(plan::PlanArgs),
     Authorize(authorize::Authorize),
     Review(review::ReviewArgs),
+    Comment(forge::Comment),
+    ReportBack(report::ReportBack),
     Codeowners(authorize::Codeowners),
     Backups(backups::Backups),
     Restore(backups::Restore),
@@ -67,6 +71,8 @@ impl Cli {
             Command::Plan(args) => args.run(),
             Command::Authorize(args) => args.run(),
             Command::Review(args) => args.run(),
+            Command::Comment(args) => args.run(),
+            Command::ReportBack(args) => args.run(),
             Command::Codeowners(args) => args.run(),
             Command::Backups(args) => args.run(),
             Command::Restore(args) => args.run(),

@@ -4,15 +4,19 @@
 pub mod markdown;
 pub mod words;
 
-use super::authorize::{Judged, Who, judge};
+use super::authorize::{Judged, Who, judge, rules};
+use super::forge::{At, CONTEXT, told};
 use super::plan::change::sheet::Sheet;
-use super::plan::change::snapshots;
+use super::plan::change::{Sides, snapshots};
 use super::screen;
+use crate::forge::{Forge, State, Status};
 use crate::policy::authority::Answer;
-use anyhow::{Context, Result};
+use crate::request::access::{Owner, Person};
+use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// Say everything about a pull request in one comment: who may do that, what is wrong, what it comes to.
@@ -20,27 +24,43 @@ use std::path::PathBuf;
 /// The rules and the catalogue are those of the base. Trees are read out of the repository; nothing is
 /// checked out and nothing in them is run, so it is safe for pull requests of strangers. The comment is
 /// in Latvian first and in English below.
+///
+/// With --number the forge is asked who made it and who agrees to just this commit, and with --post it is
+/// told: the comment is made or changed, and the commit's status says whether it may be merged.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kopnams review --base origin/main --head pr --author kuldiga-it > comment.md
   kopnams review --base main --head refs/pull/7/head --author kuldiga-it --approved-by ogre-it --output json
+  kopnams review --repo requests.git --base main --head refs/pull/7/head --number 7 --post
+  kopnams review --list
 
-Exit codes: 0 it may be merged, 1 it may not be merged as it is, 2 wrong usage or something could not be read.")]
+Exit codes: 0 it may be merged, 1 it may not be merged as it is, 2 wrong usage or something could not be read. With --post 0, whatever was found: the forge has it.")]
 pub struct ReviewArgs {
     /// Files and folders that are on both sides, such as the platform's objects of another repository.
     #[arg(value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The commit that the change is to be merged into; its access.yaml has the rules.
-    #[arg(long, value_name = "REF")]
-    base: String,
+    #[arg(long, value_name = "REF", required_unless_present = "list")]
+    base: Option<String>,
     /// The commit that is to be merged.
-    #[arg(long, value_name = "REF")]
-    head: String,
+    #[arg(long, value_name = "REF", required_unless_present = "list")]
+    head: Option<String>,
     /// The repository, bare or not, or a folder in it.
     #[arg(long, value_name = "DIR", default_value = ".")]
     repo: PathBuf,
     #[command(flatten)]
     who: Who,
+    /// The number of the pull request: the forge is asked who made it and who agrees to it.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["author", "groups", "approved_by"])]
+    number: Option<u64>,
+    /// Write the comment and the commit's status.
+    #[arg(long, requires = "number", conflicts_with = "output")]
+    post: bool,
+    /// Print the numbers of the open pull requests, and do nothing else.
+    #[arg(long, conflicts_with_all = ["base", "head", "number", "post"])]
+    list: bool,
+    #[command(flatten)]
+    at: At,
     /// How to print.
     #[arg(long, short, value_enum, default_value_t = Output::Markdown)]
     output: Output,
@@ -68,6 +88,19 @@ pub enum Verdict {
     /// Something in it must be mended.
     Mend,
 }
+
+impl Verdict {
+    const fn state(self) -> State {
+        match self {
+            Self::Fine => State::Success,
+            Self::Awaits => State::Pending,
+            Self::Refused | Self::Mend => State::Failure,
+        }
+    }
+}
+
+/// Which of the comments this one is.
+const CONTEXT_OF_COMMENT: &str = "review";
 
 /// The JSON form of `kopnams review`. Fields are only ever added.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -100,17 +133,60 @@ impl<'a> Reviewed<'a> {
 impl ReviewArgs {
     /// Runs the command.
     pub fn run(self) -> Result<u8> {
-        let sides = snapshots(&self.base, &self.head, &self.repo)?;
-        let (author, approvers) = self.who.people();
+        let (Some(base), Some(head)) = (&self.base, &self.head) else { return self.list() };
+        let sides = snapshots(base, head, &self.repo)?;
+        let forge = self.number.map(|number| Ok::<_, anyhow::Error>((number, self.at.forge()?))).transpose()?;
+        let (author, approvers) = match &forge {
+            Some((number, forge)) => people(forge, *number, &sides)?,
+            None => self.who.people()?,
+        };
         let judged = judge(&sides, &self.paths, &author, &approvers)?;
         let reviewed = Reviewed::of(&judged);
-        let out = match self.output {
-            Output::Json => format!("{}\n", serde_json::to_string_pretty(&reviewed)?),
-            Output::Markdown => markdown::markdown(&reviewed, &author),
+        let out = match (self.output, &forge) {
+            (_, Some((number, forge))) if self.post => {
+                let body = markdown::markdown(&reviewed, &author);
+                let (posted, url) = forge.comment(*number, CONTEXT_OF_COMMENT, &body)?;
+                let description = words::status(reviewed.verdict);
+                let state = reviewed.verdict.state();
+                forge.status(&sides.head.commit, &Status { state, context: CONTEXT, description, url: Some(&url) })?;
+                screen::print(&format!("{description}; {}", told(posted, &url))).context("cannot write the output")?;
+                return Ok(super::FINE);
+            }
+            (Output::Json, _) => format!("{}\n", serde_json::to_string_pretty(&reviewed)?),
+            (Output::Markdown, _) => markdown::markdown(&reviewed, &author),
         };
         screen::print(&out).context("cannot write the output")?;
         Ok(if reviewed.verdict == Verdict::Fine { super::FINE } else { super::REFUSED })
     }
+
+    fn list(&self) -> Result<u8> {
+        let open = self.at.forge()?.open()?;
+        let numbers: Vec<String> = open.iter().map(|pull| pull.number.to_string()).collect();
+        let end = if numbers.is_empty() { "" } else { "\n" };
+        screen::print(&(numbers.join("\n") + end)).context("cannot write the output")?;
+        Ok(super::FINE)
+    }
+}
+
+/// Whoever made a pull request, and whoever agrees to just the commit that was read.
+fn people(forge: &Forge, number: u64, sides: &Sides) -> Result<(Person, Vec<Person>)> {
+    let access = rules(sides)?;
+    let owners: Vec<Owner> = access.platform.iter().chain(access.municipalities.values().flatten()).cloned().collect();
+    let owners: BTreeSet<Owner> = owners.into_iter().collect();
+    let owners: Vec<Owner> = owners.into_iter().collect();
+    let pull = forge.pull(number)?;
+    if pull.head != sides.head.commit {
+        bail!(
+            "pull request {number} is at {} by now and {} at {}; fetch it again: what was read is not what would be merged",
+            pull.head,
+            sides.head.name,
+            sides.head.commit
+        );
+    }
+    let author = forge.person(&pull.author, &owners)?;
+    let approvers = forge.approvals(number, &sides.head.commit)?;
+    let approvers: Result<Vec<Person>, _> = approvers.iter().map(|login| forge.person(login, &owners)).collect();
+    Ok((author, approvers?))
 }
 
 /// The JSON schema of what is written, as it is published in `docs/schemas/review.schema.json`.

@@ -18,6 +18,17 @@ pub const fn verdict(verdict: Verdict, language: Language) -> &'static str {
     }
 }
 
+/// The verdict beside the commit, in both languages.
+#[must_use]
+pub const fn status(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Fine => "var apvienot · may be merged",
+        Verdict::Awaits => "gaida piekrišanu · waits for agreement",
+        Verdict::Refused => "autors to nedrīkst mainīt · not its author's to change",
+        Verdict::Mend => "jālabo · must be mended",
+    }
+}
+
 /// What is to be done now.
 #[must_use]
 pub const fn next(verdict: Verdict, language: Language) -> &'static str {

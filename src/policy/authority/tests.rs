@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::request::read::foreign::Foreign;
+use std::slice::from_ref;
 
 fn access() -> Access {
     let text = "platform: ['@centrs/platforma']\nmunicipalities:\n  kuldigas-novads: ['@kuldiga/it']\n  liepaja: ['@liepajas-it']\n";
@@ -35,7 +36,7 @@ fn refusal(author: &Person, touched: &[Touched]) -> (String, String) {
 #[test]
 fn everybody_changes_what_is_theirs_and_nothing_else() {
     let own = file("municipalities/kuldigas-novads/majaslapa.yaml");
-    let answer = asked(&town(), std::slice::from_ref(&own));
+    let answer = asked(&town(), from_ref(&own));
     assert!(answer.allowed && answer.areas == ["kuldigas-novads"], "{answer:?}");
     assert!(asked(&admin(), &[own.clone(), file("platform/systems/x.yaml"), file(FILE)]).allowed, "admins may mend a request, too");
     let (why, owners) = refusal(&town(), &[own.clone(), file("municipalities/liepaja/karte.yaml")]);
@@ -78,7 +79,7 @@ fn links_and_submodules_are_nobodys_request() {
     for (kind, words) in [(Kind::Link, "a symbolic link"), (Kind::Other, "a submodule")] {
         let touched = Touched { after: Some(kind), ..file("municipalities/kuldigas-novads/a.yaml") };
         for author in [town(), admin()] {
-            assert!(refusal(&author, std::slice::from_ref(&touched)).0.contains(words));
+            assert!(refusal(&author, from_ref(&touched)).0.contains(words));
         }
         let gone = Touched { before: Some(kind), after: None, ..touched };
         assert!(asked(&town(), &[gone]).allowed, "whoever has one may take it away");
@@ -88,13 +89,13 @@ fn links_and_submodules_are_nobodys_request() {
 #[test]
 fn what_only_the_platform_may_write_is_refused_to_others() {
     let touched = Touched { foreign: vec![Foreign::Status], ..file("municipalities/kuldigas-novads/a.yaml") };
-    let (why, owners) = refusal(&town(), std::slice::from_ref(&touched));
+    let (why, owners) = refusal(&town(), from_ref(&touched));
     assert_eq!((why.as_str(), owners.as_str()), ("it holds a status, which the operator writes", "@centrs/platforma"));
-    assert!(asked(&admin(), &[touched.clone()]).allowed, "admins may");
+    assert!(asked(&admin(), from_ref(&touched)).allowed, "admins may");
     // The tool that applies a town's folder may make nothing but requests, whoever put it there.
     let touched = Touched { foreign: vec![Foreign::Kind("ClusterRoleBinding".into())], ..touched };
     for author in [town(), admin()] {
-        let (why, owners) = refusal(&author, std::slice::from_ref(&touched));
+        let (why, owners) = refusal(&author, from_ref(&touched));
         assert!(why.starts_with("it holds ClusterRoleBinding, and a municipality asks by MunicipalityApp") && owners.is_empty(), "{why}");
     }
 }
@@ -129,15 +130,15 @@ fn what_an_owner_agrees_to_is_as_good_as_its_own() {
         decide(&Question { access: &access(), author, approvers, touched, grave: &[] }).allowed
     };
     let liepaja = Person::new("liepajas-it", &[]);
-    assert!(!with(&clerk, &[], std::slice::from_ref(&own)));
-    assert!(with(&clerk, &[town()], std::slice::from_ref(&own)));
-    assert!(!with(&clerk, &[liepaja.clone()], std::slice::from_ref(&own)), "another municipality's word is none");
-    assert!(!with(&clerk, &[clerk.clone()], std::slice::from_ref(&own)), "nor is the author's");
+    assert!(!with(&clerk, &[], from_ref(&own)));
+    assert!(with(&clerk, &[town()], from_ref(&own)));
+    assert!(!with(&clerk, from_ref(&liepaja), from_ref(&own)), "another municipality's word is none");
+    assert!(!with(&clerk, from_ref(&clerk), from_ref(&own)), "nor is the author's");
     // Each of them for what is theirs.
     let both = [own, of_liepaja];
-    assert!(!with(&town(), &[], &both) && with(&town(), &[liepaja.clone()], &both) && !with(&clerk, &[liepaja], &both));
+    assert!(!with(&town(), &[], &both) && with(&town(), from_ref(&liepaja), &both) && !with(&clerk, &[liepaja], &both));
     assert!(!with(&clerk, &[town()], &[file(FILE)]) && with(&clerk, &[admin()], &[file(FILE)]));
     // A municipality's owner does not make more of it than the owner could.
     let steers = Touched { foreign: vec![Foreign::Steers("metadata.labels.a/b".into())], ..file("municipalities/kuldigas-novads/a.yaml") };
-    assert!(!with(&clerk, &[town()], std::slice::from_ref(&steers)) && with(&town(), &[admin()], &[steers]));
+    assert!(!with(&clerk, &[town()], from_ref(&steers)) && with(&town(), &[admin()], &[steers]));
 }
