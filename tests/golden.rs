@@ -465,3 +465,58 @@ fn a_review_says_everything_in_one_comment_in_both_languages() {
     let problems: Vec<String> = schema.iter_errors(&json).map(|problem| problem.to_string()).collect();
     assert!(problems.is_empty(), "{problems:#?}");
 }
+
+const REQUESTS_REPO: &str = "examples/requests-repo";
+
+fn file_of(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+#[test]
+fn the_repository_to_copy_is_right_and_says_the_same_everywhere() {
+    let (said, trouble, code) = run(&["validate", REQUESTS_REPO, "--layout", "on"]);
+    assert!(code == 0 && format!("{said}{trouble}").contains("nothing to mend"), "{said}{trouble}");
+    let (owners, ..) = run(&["codeowners", &format!("{REQUESTS_REPO}/access.yaml")]);
+    assert_eq!(file_of(&format!("{REQUESTS_REPO}/.github/CODEOWNERS")), owners, "make it anew with `kopnams codeowners`");
+    // What is copied from the examples is what they say.
+    for file in [
+        "00-platform.yaml",
+        "10-dataclasses.yaml",
+        "municipalities/kuldigas-novads.yaml",
+        "municipalities/liepaja.yaml",
+        "municipalities/ogres-novads.yaml",
+        "systems/website.yaml",
+        "systems/document-register.yaml",
+    ] {
+        assert_eq!(file_of(&format!("{REQUESTS_REPO}/platform/{file}")), file_of(&format!("examples/platform/{file}")), "{file}");
+    }
+    let own = "municipalities/kuldigas-novads/majaslapa.yaml";
+    assert_eq!(file_of(&format!("{REQUESTS_REPO}/{own}")), file_of(&format!("examples/requests/{own}")));
+    // One workflow for all forges, but for the name of the runner.
+    let body = |forge: &str| file_of(&format!("{REQUESTS_REPO}/.{forge}/workflows/kopnams.yaml"));
+    let common = |text: String, runner: &str| {
+        assert!(text.contains(&format!("runs-on: {runner}\n")), "{text}");
+        text.lines().filter(|line| !line.starts_with('#') && !line.contains("runs-on:")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(common(body("github"), "ubuntu-latest"), common(body("forgejo"), "docker"));
+}
+
+/// What must be so that nothing of a pull request decides about it.
+#[test]
+fn the_workflow_is_the_bases_checks_nothing_out_and_puts_no_text_of_others_into_a_shell() {
+    let workflow: serde_json::Value = serde_yaml::from_str(&file_of(&format!("{REQUESTS_REPO}/.github/workflows/kopnams.yaml"))).unwrap();
+    let on: Vec<&String> = workflow["on"].as_object().unwrap().keys().collect();
+    // Of these the forge runs the workflow of the default branch, or of the one that is merged into.
+    assert_eq!(on, ["issue_comment", "pull_request_target", "schedule"]);
+    assert_eq!(workflow["permissions"], serde_json::json!({"contents": "read", "pull-requests": "write", "statuses": "write"}));
+    let jobs = workflow["jobs"].as_object().unwrap();
+    let steps: Vec<&serde_json::Value> = jobs.values().flat_map(|job| job["steps"].as_array().unwrap()).collect();
+    assert_eq!((jobs.len(), steps.len()), (1, 4));
+    for step in steps {
+        assert!(step.get("uses").is_none(), "no action of others: {step}");
+        let script = step["run"].as_str().unwrap();
+        assert!(!script.contains("${{") && !script.contains("checkout"), "{script}");
+    }
+    let text = file_of(&format!("{REQUESTS_REPO}/.github/workflows/kopnams.yaml"));
+    assert!(!text.contains("github.event.pull_request.title") && !text.contains(".head.ref") && !text.contains(".body"), "{text}");
+}

@@ -59,7 +59,7 @@ impl Rejected {
     }
 }
 
-fn documents(source: &str) -> Vec<Value> {
+pub fn documents(source: &str) -> Vec<Value> {
     use serde::Deserialize;
     serde_yaml::Deserializer::from_str(source).map(|document| Value::deserialize(document).unwrap()).collect()
 }

@@ -113,26 +113,26 @@ impl Ledger {
             .collect()
     }
 
-    /// Drills that began although a backup had waited for more than a second.
+    /// Drills that began although a backup had waited for more than a second and began after them. What counts is when each
+    /// got its place: that is written down as it was decided, and may be seen later where much is written.
     pub fn pushed_in(&self) -> Vec<String> {
-        let time = |event: &Event, path: &str| text(&event.object, path).parse::<jiff::Timestamp>().unwrap();
-        let (mut waiting, mut begun, mut pushed_in) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
+        let time = |object: &Value, path: &str| text(object, path).parse::<jiff::Timestamp>().ok();
+        let (mut backups, mut drills) = (BTreeMap::new(), BTreeMap::new());
         for event in self.events() {
-            match event.kind {
-                "BackupRun" if !event.gone && matches!(text(&event.object, "/status/phase"), "" | "Pending") => {
-                    waiting.insert(event.name(), time(&event, "/metadata/creationTimestamp"));
-                }
-                "BackupRun" => drop(waiting.remove(&event.name())),
-                "RestoreDrill" if event.at_work() && begun.insert(event.name()) => {
-                    let began = time(&event, "/status/began");
-                    if waiting.values().any(|since| began.duration_since(*since).as_secs() > 1) {
-                        pushed_in.push(event.name());
-                    }
-                }
-                _ => {}
+            let seen = match event.kind {
+                "BackupRun" => &mut backups,
+                "RestoreDrill" => &mut drills,
+                _ => continue,
+            };
+            if let Some(began) = time(&event.object, "/status/began") {
+                let made = time(&event.object, "/metadata/creationTimestamp").unwrap();
+                seen.entry(event.name()).or_insert((made, began));
             }
         }
-        pushed_in
+        let waited = |drill: jiff::Timestamp, (made, began): &(jiff::Timestamp, jiff::Timestamp)| {
+            drill.duration_since(*made).as_secs() > 1 && *began > drill
+        };
+        drills.into_iter().filter(|(_, (_, drill))| backups.values().any(|backup| waited(*drill, backup))).map(|(name, _)| name).collect()
     }
 
     /// What happened to the Job of a step, and to its run.

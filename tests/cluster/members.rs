@@ -281,3 +281,38 @@ async fn two_towns(world: &World, one: &str, other: &str) {
         world.open(&app(slug, "viens")).await;
     }
 }
+
+/// The rights with which `examples/requests-repo` has requests applied.
+#[test]
+fn whoever_applies_a_towns_folder_makes_requests_and_nothing_else() {
+    shared("the account that applies requests", async |world| {
+        two_towns(world, "lietotaji", "pieprasijumi").await;
+        for object in crate::examples::documents(&std::fs::read_to_string("examples/requests-repo/deploy/rights.yaml").unwrap()) {
+            world.apply(&object).await;
+        }
+        let user = "system:serviceaccount:kopnams-requests:requests";
+        let client = world.as_member(user, &["system:serviceaccounts", "system:serviceaccounts:kopnams-requests"]).await;
+        let make = async |object: Value| {
+            let (kind, namespace) =
+                (object["kind"].as_str().unwrap().to_owned(), object["metadata"]["namespace"].as_str().unwrap_or_default().to_owned());
+            let object: DynamicObject = serde_json::from_value(object).unwrap();
+            api(&client, &kind, &namespace).create(&PostParams::default(), &object).await
+        };
+        for slug in ["lietotaji", "pieprasijumi"] {
+            make(app(slug, "otrs")).await.unwrap_or_else(|error| panic!("a request it may make: {error}"));
+        }
+        let role = json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"});
+        let subjects = json!([{"kind": "User", "name": "anybody", "apiGroup": "rbac.authorization.k8s.io"}]);
+        let binding = |kind: &str, meta: Value| json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": meta, "roleRef": role, "subjects": subjects});
+        let meta = json!({"name": "otrs", "namespace": "lietotaji"});
+        for (object, resource) in [
+            (binding("ClusterRoleBinding", json!({"name": "otrs"})), "clusterrolebindings"),
+            (binding("RoleBinding", meta.clone()), "rolebindings"),
+            (json!({"apiVersion": "v1", "kind": "Secret", "metadata": meta.clone()}), "secrets"),
+            (crate::kit::municipality("tresais"), "municipalities"),
+        ] {
+            forbidden(make(object).await, user, &format!("create resource \"{resource}\""));
+        }
+        forbidden(api(&client, "Secret", "lietotaji").list(&ListParams::default()).await, user, "list resource \"secrets\"");
+    });
+}

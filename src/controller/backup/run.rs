@@ -83,6 +83,7 @@ async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Gra
         return Ok(Next::After(std::time::Duration::from_secs(5)));
     }
     let Some(_place) = super::place(ctx, &name) else { return Ok(Next::After(LOOK)) };
+    let now = Timestamp::now();
     let Some((_, plan)) = plan(ctx, ground, grant).await? else {
         let why = "what the app consists of is not known now, so nobody knows what a set must hold";
         return fail(ctx, run, RunStatus::default(), Class::Other, why).await;
@@ -94,7 +95,6 @@ async fn begin(ctx: &Context, run: &Arc<BackupRun>, ground: &Ground, grant: &Gra
     let first = prepare.then(|| step(PREPARE.into()));
     let parts = plan.parts.iter().map(|part| step(part.part().to_string()));
     let mut steps: Vec<StepRecord> = first.into_iter().chain(parts).chain([step(COMMIT.into())]).collect();
-    let now = Timestamp::now();
     step::begin_next(&mut steps, now);
     let mut sentinel = [0_u8; 16];
     getrandom::fill(&mut sentinel).map_err(|error| ApplyError::Transient(error.to_string()))?;

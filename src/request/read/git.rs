@@ -6,7 +6,8 @@
 
 use super::files::{ReadError, is_read};
 use super::folders::{Entry, Folders, Kind};
-use super::{FILE_MAX, START, Tree, collected, parse_within, spread, too_large, unreadable};
+use super::{FILE_MAX, START, Tree, collected, parse_within, spread, too_large, unreadable, without_rules};
+use crate::request::access;
 use gix::bstr::ByteSlice;
 use gix::objs::tree::EntryKind;
 use gix::{ObjectId, ThreadSafeRepository};
@@ -178,7 +179,9 @@ impl Snapshot {
                 if size > FILE_MAX {
                     return whole(too_large(FILE_MAX));
                 }
-                Ok(parse_within(&name, 0, &content_of(repository, node.id, &name)?, FILE_MAX))
+                let bytes = content_of(repository, node.id, &name)?;
+                let content = parse_within(&name, 0, &bytes, FILE_MAX);
+                Ok(if name == access::FILE { without_rules(content, &name, &bytes) } else { content })
             },
         );
         collected(contents)

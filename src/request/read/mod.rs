@@ -21,7 +21,9 @@ pub use place::{End, Place, Spot};
 
 use crate::policy::Reason;
 use crate::request::GROUP;
+use crate::request::access::{self, Access};
 use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -97,7 +99,9 @@ fn read_within(paths: &[PathBuf], limit: usize) -> Result<Tree, ReadError> {
         |(), file| {
             let name = file.path.display().to_string();
             let bytes = load(&file.path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
-            Ok(parse_within(&name, file.layer, &bytes, limit))
+            let content = parse_within(&name, file.layer, &bytes, limit);
+            let at_the_top = file.path.file_name() == Some(OsStr::new(access::FILE)) && file.path.parent() == Some(&paths[file.layer]);
+            Ok(if at_the_top { without_rules(content, &name, &bytes) } else { content })
         },
     );
     collected(contents)
@@ -105,6 +109,16 @@ fn read_within(paths: &[PathBuf], limit: usize) -> Result<Tree, ReadError> {
 
 /// What stands in one file, and what is wrong with it as a whole.
 type Content = (Vec<Document>, Vec<Finding>);
+
+/// What stands in the file at the top of a repository that says who may change what: nothing that is asked for.
+fn without_rules(content: Content, name: &str, bytes: &[u8]) -> Content {
+    let (documents, findings) = content;
+    if !findings.is_empty() || documents.iter().any(|document| !document.kind().is_empty()) {
+        return (documents, findings);
+    }
+    let wrong = Access::parse(bytes).err().map(|why| unreadable(&Arc::from(name), START, why));
+    (Vec::new(), wrong.into_iter().collect())
+}
 
 /// The tree of all files, or why one of them could not be read.
 fn collected<E>(contents: Vec<Result<Content, E>>) -> Result<Tree, E> {

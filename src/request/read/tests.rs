@@ -46,3 +46,22 @@ fn folders_are_read_in_order_and_each_file_once() {
     std::fs::create_dir(folder.path().join("empty")).unwrap();
     assert!(matches!(read(&[folder.path().join("empty")]), Err(ReadError::Empty(_))));
 }
+
+#[test]
+fn the_rules_at_the_top_of_a_repository_ask_for_nothing_and_must_be_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let read_with = |path: &str, text: &str| {
+        let file = folder.path().join(path);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        let tree = read(&[folder.path().to_path_buf()]).unwrap();
+        std::fs::remove_file(file).unwrap();
+        (tree.documents.len(), tree.findings.into_iter().map(|finding| finding.message).collect::<Vec<_>>().join(" "))
+    };
+    assert_eq!(read_with("access.yaml", "platform: ['@a']\n"), (0, String::new()));
+    let (documents, found) = read_with("access.yaml", "platform: []\n");
+    assert!(documents == 0 && found.starts_with("access.yaml names no platform admin"), "{found}");
+    // Elsewhere, and of a kind, it is what it is.
+    assert_eq!(read_with("municipalities/liepaja/access.yaml", "platform: ['@a']\n").0, 1);
+    assert_eq!(read_with("access.yaml", "kind: MunicipalityApp\n").0, 1);
+}
