@@ -26,6 +26,8 @@ const KUBE_SCORE: &[(&str, &str)] =
     &[("go.mod", include_str!("../tools/kube-score/go.mod")), ("go.sum", include_str!("../tools/kube-score/go.sum"))];
 // One module with all three, so that their versions agree.
 const BACKUP: &[(&str, &str)] = &[("go.mod", include_str!("../tools/backup/go.mod")), ("go.sum", include_str!("../tools/backup/go.sum"))];
+// One module with all three: the runner's parts are in Gitea, actionlint's in the runner.
+const FORGE: &[(&str, &str)] = &[("go.mod", include_str!("../tools/forge/go.mod")), ("go.sum", include_str!("../tools/forge/go.sum"))];
 
 const COMPONENTS: &[&str] = &["etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy", "kube-scheduler", "kubectl", "kubelet"];
 
@@ -186,6 +188,53 @@ impl BackupTools {
     }
 }
 
+/// What pull requests are tested with: the forge Gitea, the runner of its workflows, and actionlint, which reads workflows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForgeTools {
+    folder: PathBuf,
+}
+
+impl ForgeTools {
+    /// The lab's own build, made now if it is not in the cache yet (about 4 minutes on 2 cores, once).
+    pub fn ensure() -> Result<Self> {
+        Ok(Self { folder: forge()?.ensure()? })
+    }
+
+    /// As [`Tools::ensure_or_skip`].
+    pub fn ensure_or_skip(what: &str) -> Result<Option<Self>> {
+        or_skip(what, Self::ensure())
+    }
+
+    /// The folder that holds them, for `PATH`.
+    #[must_use]
+    pub fn folder(&self) -> PathBuf {
+        self.folder.join("bin")
+    }
+
+    /// Where Gitea is.
+    #[must_use]
+    pub fn gitea(&self) -> PathBuf {
+        self.folder().join("gitea")
+    }
+
+    /// Where the runner of Gitea's workflows is.
+    #[must_use]
+    pub fn runner(&self) -> PathBuf {
+        self.folder().join("gitea-runner")
+    }
+
+    /// Where actionlint is.
+    #[must_use]
+    pub fn actionlint(&self) -> PathBuf {
+        self.folder().join("actionlint")
+    }
+
+    /// What Gitea reads while it runs: its templates and the like.
+    pub(crate) fn gitea_files(&self) -> PathBuf {
+        self.folder.join("gitea-files")
+    }
+}
+
 /// None where Go is missing, which is said past the test harness; an error if `CI=true`, where nothing may be left out.
 fn or_skip<T>(what: &str, ensured: Result<T>) -> Result<Option<T>> {
     match ensured {
@@ -262,6 +311,53 @@ fn backup() -> Result<Recipe> {
             program("versitygw", "github.com/versity/versitygw/cmd/versitygw", gateway),
             program("age", "filippo.io/age/cmd/age", plain()),
             program("age-keygen", "filippo.io/age/cmd/age-keygen", plain()),
+        ],
+        links: &[],
+    })
+}
+
+fn forge() -> Result<Recipe> {
+    let go_mod = FORGE.first().map_or("", |(_, go_mod)| go_mod);
+    let version = |module| required(go_mod, module).map(|version| version.trim_start_matches('v'));
+    let gitea = version("gitea.dev")?;
+    let program = |name, package, version_at: &str, version: &str, copies| Program {
+        name,
+        files: FORGE,
+        package,
+        link_flags: format!("-s -w -X {version_at}={version}"),
+        copies,
+    };
+    Ok(Recipe {
+        what: format!("Gitea {gitea}, its runner and actionlint"),
+        takes: "about 4 minutes on 2 cores",
+        kind: "forge",
+        programs: vec![
+            // Without the scripts and styles of its pages, which npm would have to build: the API and git do without.
+            program(
+                "gitea",
+                "gitea.dev",
+                "main.Version",
+                gitea,
+                &[
+                    ("gitea.dev", "options", "gitea-files/options"),
+                    ("gitea.dev", "public", "gitea-files/public"),
+                    ("gitea.dev", "templates", "gitea-files/templates"),
+                ],
+            ),
+            program(
+                "gitea-runner",
+                "gitea.com/gitea/runner",
+                "gitea.com/gitea/runner/internal/pkg/ver.version",
+                version("gitea.com/gitea/runner")?,
+                &[],
+            ),
+            program(
+                "actionlint",
+                "github.com/rhysd/actionlint/cmd/actionlint",
+                "github.com/rhysd/actionlint.version",
+                version("github.com/rhysd/actionlint")?,
+                &[],
+            ),
         ],
         links: &[],
     })

@@ -84,6 +84,16 @@ pub enum Error {
         /// What it wrote to its standard error.
         stderr: String,
     },
+    /// The forge did not do what it was asked for.
+    #[error("the forge answered {status} to {asked}: {said}")]
+    Refused {
+        /// The method and the path.
+        asked: String,
+        /// The status of the answer.
+        status: u16,
+        /// Its body.
+        said: String,
+    },
     /// Something was asked of an existing cluster that only a lab of its own can do.
     #[error("{0} is not possible on an existing cluster: unset KOPNAMS_TEST_USE_KUBECONFIG")]
     ExistingCluster(&'static str),

@@ -49,7 +49,8 @@ pub(crate) fn required<'a>(go_mod: &'a str, module: &str) -> Result<&'a str> {
         .lines()
         .find_map(|line| {
             let mut words = line.trim().trim_start_matches("require ").split_whitespace();
-            (words.next() == Some(module)).then(|| words.next()).flatten()
+            // A replacement has an arrow there.
+            (words.next() == Some(module)).then(|| words.next()).flatten().filter(|version| version.starts_with('v'))
         })
         .ok_or_else(|| Error::Invalid(format!("the lab's go.mod does not require {module}")))
 }
@@ -235,5 +236,7 @@ mod tests {
         assert_eq!(required("require a.b/c v1.2.3\n", "a.b/c").unwrap(), "v1.2.3");
         assert_eq!(required("require (\n\ta.b/c v1.2.3 // indirect\n)\n", "a.b/c").unwrap(), "v1.2.3");
         assert!(required("require a.b/cd v1.2.3\n", "a.b/c").is_err());
+        let replaced = "replace (\n\ta.b/c => d.e/f v9.9.9\n)\nrequire (\n\ta.b/c v1.2.3 // indirect\n)\n";
+        assert_eq!(required(replaced, "a.b/c").unwrap(), "v1.2.3");
     }
 }
