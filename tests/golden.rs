@@ -507,7 +507,7 @@ fn the_workflow_is_the_bases_checks_nothing_out_and_puts_no_text_of_others_into_
     let workflow: serde_json::Value = serde_yaml::from_str(&file_of(&format!("{REQUESTS_REPO}/.github/workflows/kopnams.yaml"))).unwrap();
     let on: Vec<&String> = workflow["on"].as_object().unwrap().keys().collect();
     // Of these the forge runs the workflow of the default branch, or of the one that is merged into.
-    assert_eq!(on, ["issue_comment", "pull_request_target", "schedule"]);
+    assert_eq!(on, ["issue_comment", "pull_request_target", "schedule", "workflow_dispatch"]);
     assert_eq!(workflow["permissions"], serde_json::json!({"contents": "read", "pull-requests": "write", "statuses": "write"}));
     let jobs = workflow["jobs"].as_object().unwrap();
     let steps: Vec<&serde_json::Value> = jobs.values().flat_map(|job| job["steps"].as_array().unwrap()).collect();

@@ -4,5 +4,6 @@
 
 mod actionlint;
 mod pull_requests;
+mod story;
 mod workflows;
 mod world;

@@ -1,0 +1,195 @@
+//! A request from a fork to its merge: the workflow of `examples/requests-repo` as it is, run by the forge's own runner.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::world::{FORK, REQUESTS, World, wait_for};
+
+const REPO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/requests-repo");
+const KOPNAMS: &str = env!("CARGO_BIN_EXE_kopnams");
+const WORKFLOW: &str = ".forgejo/workflows/kopnams.yaml";
+const REQUEST: &str = "municipalities/kuldigas-novads/majaslapa.yaml";
+const BOT: &str = "kopnams-bot";
+
+/// The repository to copy, with this program as the release.
+fn files() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from(REPO)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(REPO).unwrap().to_str().unwrap().to_owned();
+                found.push((name, fs::read_to_string(&path).unwrap()));
+            }
+        }
+    }
+    let sum = hex::encode(Sha256::digest(fs::read(KOPNAMS).unwrap()));
+    let (_, workflow) = found.iter_mut().find(|(name, _)| name == WORKFLOW).unwrap();
+    let replace = |text: &str, line: &str, value: &str| {
+        let old = text.lines().find(|other| other.trim_start().starts_with(line)).unwrap();
+        text.replace(old, &format!("      {line} {value}"))
+    };
+    *workflow = replace(workflow, "KOPNAMS_URL:", &format!("file://{KOPNAMS}"));
+    *workflow = replace(workflow, "KOPNAMS_SHA256:", &format!("\"{sum}\""));
+    found
+}
+
+struct Story {
+    world: World,
+    work: PathBuf,
+}
+
+impl Story {
+    fn start() -> Option<Self> {
+        let files = files();
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let mut world = World::start("a request from a fork to its merge", &files)?;
+        world.forge.run_workflows(&["docker"], &[]).unwrap();
+        let forge = &world.forge;
+        let bot = forge.user(BOT).unwrap();
+        let path = format!("/repos/{REQUESTS}/collaborators/{BOT}");
+        forge.must(&world.platform.token, "PUT", &path, Some(&json!({"permission": "write"}))).unwrap();
+        let token = forge.token(&bot, &["write:issue", "write:repository", "read:user"]).unwrap();
+        let path = format!("/repos/{REQUESTS}/actions/secrets/KOPNAMS_FORGE_TOKEN");
+        forge.must(&world.platform.token, "PUT", &path, Some(&json!({"data": token}))).unwrap();
+        let rule = json!({
+            "branch_name": "main", "rule_name": "main", "enable_status_check": true, "status_check_contexts": ["kopnams"],
+            "block_on_outdated_branch": true, "block_admin_merge_override": true,
+        });
+        forge.must(&world.platform.token, "POST", &format!("/repos/{REQUESTS}/branch_protections"), Some(&rule)).unwrap();
+        let work = world.clone_of(FORK);
+        Some(Self { world, work })
+    }
+
+    /// The clerk changes the request and asks for it, or pushes to what was asked for.
+    fn change(&self, files: &[(&str, &str)]) -> String {
+        self.world.push(&self.world.clerk, &self.work, FORK, "izmers", files)
+    }
+
+    /// The one comment of the bot, once it says this, and the status of the commit.
+    fn told(&self, number: &Value, commit: &str, words: &str) -> (String, Value) {
+        let (forge, token) = (&self.world.forge, &self.world.clerk.token);
+        wait_for(words, || {
+            let comments = forge.must(token, "GET", &format!("/repos/{REQUESTS}/issues/{number}/comments"), None).unwrap();
+            let own: Vec<&str> = comments
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|comment| comment["user"]["login"] == BOT)
+                .map(|comment| comment["body"].as_str().unwrap())
+                .collect();
+            assert!(own.len() <= 1, "there is one comment: {own:?}");
+            let status = self.status(commit)?;
+            own.first().filter(|body| body.lines().nth(1).is_some_and(|line| line.contains(words))).map(|body| ((*body).to_owned(), status))
+        })
+    }
+
+    fn status(&self, commit: &str) -> Option<Value> {
+        let path = format!("/repos/{REQUESTS}/commits/{commit}/status");
+        let status = self.world.forge.must(&self.world.clerk.token, "GET", &path, None).unwrap();
+        let of = |status: &&Value| status["context"] == "kopnams";
+        status["statuses"].as_array().into_iter().flatten().find(of).cloned()
+    }
+
+    fn approve(&self, who: &kopnams_lab::Account, number: &Value, commit: &str) {
+        let review = json!({"event": "APPROVED", "commit_id": commit, "body": "piekrītu"});
+        self.world.forge.must(&who.token, "POST", &format!("/repos/{REQUESTS}/pulls/{number}/reviews"), Some(&review)).unwrap();
+        self.look_at_all();
+    }
+
+    /// As it is done every five minutes, which is too long for a test.
+    fn look_at_all(&self) {
+        let path = format!("/repos/{REQUESTS}/actions/workflows/kopnams.yaml/dispatches");
+        self.world.forge.must(&self.world.platform.token, "POST", &path, Some(&json!({"ref": "main"}))).unwrap();
+    }
+
+    fn merge(&self, number: &Value) -> (u16, String) {
+        let path = format!("/repos/{REQUESTS}/pulls/{number}/merge");
+        let answer = self.world.forge.call(Some(&self.world.platform.token), "POST", &path, Some(&json!({"Do": "merge"}))).unwrap();
+        (answer.status, answer.body)
+    }
+}
+
+#[test]
+fn a_request_from_a_fork_is_judged_by_the_base_mended_agreed_to_and_merged() {
+    let Some(story) = Story::start() else { return };
+    let world = &story.world;
+    let owner = world.forge.user("kuldigas-it").unwrap();
+    let request = fs::read_to_string(Path::new(REPO).join(REQUEST)).unwrap();
+    let wrong = request.replace("size: small", "size: smal");
+    let right = request.replace("size: small", "size: medium");
+    assert!(wrong != request && right != request);
+
+    // Whoever is no owner.
+    let commit = story.change(&[(REQUEST, &wrong)]);
+    let wish = json!({"title": "Lielāka mājaslapa", "head": "clerk:izmers", "base": "main"});
+    let pull = wait_for("the pushed branch", || {
+        let answer = world.forge.call(Some(&world.clerk.token), "POST", &format!("/repos/{REQUESTS}/pulls"), Some(&wish)).unwrap();
+        (answer.status == 201).then(|| answer.json())
+    });
+    let number = &pull["number"];
+    let (said, status) = story.told(number, &commit, "autors to nedrīkst mainīt");
+    assert!(said.contains("@&#8203;clerk nav starp tās īpašniekiem (drīkst: `@kuldigas-it`, `@kuldigas-parvalde`)"), "{said}");
+    assert_eq!((&status["status"], &status["creator"]["login"]), (&json!("failure"), &json!(BOT)));
+    let (code, why) = story.merge(number);
+    assert_eq!(code, 405, "the forge does not merge it: {why}");
+
+    // An owner agrees, and now what is wrong is what remains.
+    story.approve(&owner, number, &commit);
+    let (said, status) = story.told(number, &commit, "jālabo");
+    assert!(said.contains("`SizeUnknown`") && said.contains("write one of large, medium or small"), "{said}");
+    assert_eq!(status["status"], "failure");
+
+    // Mended: another commit, to which nobody has agreed yet.
+    let mended = story.change(&[(REQUEST, &right)]);
+    story.told(number, &mended, "autors to nedrīkst mainīt");
+    story.approve(&owner, number, &mended);
+    let (said, status) = story.told(number, &mended, "var apvienot");
+    assert_eq!(status["status"], "success", "{said}");
+    assert!(said.contains("| krātuve | 62Gi |") || said.contains("krātuve"), "{said}");
+    assert!(status["target_url"].as_str().unwrap().contains("#issuecomment-"), "{status}");
+    let (code, why) = story.merge(number);
+    assert_eq!(code, 200, "{why}");
+}
+
+#[test]
+fn nothing_that_a_request_brings_along_decides_about_it() {
+    let Some(story) = Story::start() else { return };
+    let world = &story.world;
+    let marks = tempfile::tempdir().unwrap();
+    let forged = marks.path().join("forged");
+    let workflow = format!(
+        "name: kopnams\non: [pull_request_target, pull_request, issue_comment, push]\njobs:\n  review:\n    runs-on: docker\n    steps:\n      - run: touch {}\n",
+        forged.display()
+    );
+    let rules = "platform: ['@clerk']\n";
+    let script = format!("#!/bin/sh\ntouch {}\n", forged.display());
+    let files = [(WORKFLOW, workflow.as_str()), ("access.yaml", rules), ("hooks/pre-commit", &script), ("kopnams", &script)];
+    let (pull, commit) = world.pull_request("izmers", &files);
+    let (said, status) = story.told(&pull["number"], &commit, "autors to nedrīkst mainīt");
+    for path in [WORKFLOW, "access.yaml", "hooks/pre-commit", "kopnams"] {
+        assert!(said.contains(&format!("`{path}`")) && said.contains("(drīkst: `@platformas-admini`)"), "{path}: {said}");
+    }
+    assert_eq!((&status["status"], forged.exists()), (&json!("failure"), false));
+    assert_eq!(story.merge(&pull["number"]).0, 405);
+
+    // Somebody else's comment that looks like it is left alone, and ours is found all the same.
+    let comments = format!("/repos/{REQUESTS}/issues/{}/comments", pull["number"]);
+    let lie = json!({"body": "<!-- kopnams:review -->\n## ✅ kopnams: var apvienot · may be merged"});
+    let made = world.forge.must(&world.clerk.token, "POST", &comments, Some(&lie)).unwrap();
+    story.look_at_all();
+    wait_for("the look at all of them", || {
+        let runs = world.forge.must(&world.platform.token, "GET", &format!("/repos/{REQUESTS}/actions/runs"), None).unwrap();
+        let ended = |run: &&Value| run["event"] == "workflow_dispatch" && run["conclusion"] == "success";
+        runs["workflow_runs"].as_array().unwrap().iter().find(ended).map(drop)
+    });
+    let one = world.forge.must(&world.clerk.token, "GET", &format!("/repos/{REQUESTS}/issues/comments/{}", made["id"]), None).unwrap();
+    assert_eq!(one["body"], lie["body"]);
+    story.told(&pull["number"], &commit, "autors to nedrīkst mainīt");
+}
