@@ -34,6 +34,11 @@ impl World {
         fs::create_dir(&work).unwrap();
         git(&work, &["init", "--quiet", "--initial-branch=main"]);
         world.push(&world.platform, &work, REQUESTS, "main", files);
+        // The forge takes note of a push a moment later; a fork of what it thinks empty would be thought empty too.
+        wait_for("the pushed files", || {
+            let repository = world.forge.must(&world.platform.token, "GET", &format!("/repos/{REQUESTS}"), None).unwrap();
+            (repository["empty"] == false).then_some(())
+        });
         world.forge.must(&world.clerk.token, "POST", &format!("/repos/{REQUESTS}/forks"), Some(&json!({}))).unwrap();
         Some(world)
     }
@@ -51,10 +56,10 @@ impl World {
         git(work, &["rev-parse", "HEAD"]).trim().to_owned()
     }
 
-    /// A new working copy of a repository.
+    /// A new working copy of a repository's `main`.
     pub fn clone_of(&self, repository: &str) -> PathBuf {
         let work = tempfile::tempdir_in(self.folder.path()).unwrap().keep();
-        git(&work, &["clone", "--quiet", &self.forge.git_url(&self.clerk, repository), "."]);
+        git(&work, &["clone", "--quiet", "--branch=main", &self.forge.git_url(&self.clerk, repository), "."]);
         work
     }
 

@@ -183,7 +183,7 @@ impl Forge {
     /// Starts the forge's one runner, which runs the steps of workflows as processes on this machine, as the user of this
     /// process. `runs_on` are the labels that jobs ask for; `environment` is what every step has beside the forge's own.
     ///
-    /// Of what a step starts, that which leaves its process group outlives a killed test.
+    /// Steps end with this value. One that runs while this process is killed runs on to its own end, without its folder.
     pub fn run_workflows(&mut self, runs_on: &[&str], environment: &[(&str, &str)]) -> Result<()> {
         let home = self.folder.join("runner");
         make(&home)?;
@@ -211,11 +211,17 @@ impl Forge {
             .arg(format!("--token={}", token["token"].as_str().unwrap_or_default()));
         run(alone(&mut register, &home))?;
         let args = [config, "daemon".to_owned()];
-        // The one before ends first.
-        self.runner = None;
+        self.end_runner();
         let runner = Component::start("gitea-runner", &self.tools.runner(), &args, &self.folder, Lifetime::WithParent, &mut self.guard)?;
         self.runner = Some(runner);
         Ok(())
+    }
+
+    /// Gently: each step is a process group of its own, which the runner alone knows.
+    fn end_runner(&mut self) {
+        if let Some(mut runner) = self.runner.take() {
+            runner.ask_to_end(Duration::from_secs(5));
+        }
     }
 
     fn wait(&mut self) -> Result<()> {
@@ -261,6 +267,12 @@ impl Forge {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer)?;
         parsed(&String::from_utf8_lossy(&answer)).ok_or_else(|| std::io::Error::other("this is not HTTP"))
+    }
+}
+
+impl Drop for Forge {
+    fn drop(&mut self) {
+        self.end_runner();
     }
 }
 

@@ -5,8 +5,10 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use crate::error::{Doing, Error, Result};
 use crate::guard::Guard;
@@ -89,6 +91,18 @@ impl Component {
     /// The last 20 lines of the log.
     pub(crate) fn last_lines(&self) -> String {
         last_lines(&self.log)
+    }
+
+    /// Asks the component to end, so that it can end what it started in groups of their own, and waits for that a while.
+    pub(crate) fn ask_to_end(&mut self, patience: Duration) {
+        if let Some(pid) = self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) {
+            // It may have ended in the meantime.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let began = Instant::now();
+        while self.child.is_some() && self.ended().is_none() && began.elapsed() < patience {
+            sleep(Duration::from_millis(20));
+        }
     }
 
     /// Kills the component with all it started, and waits until it is gone.

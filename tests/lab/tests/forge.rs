@@ -1,7 +1,11 @@
 //! The forge: starts, ends, leaves nothing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use kopnams_lab::{Error, Forge, ForgeTools};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kopnams_lab::{Account, Error, Forge, ForgeTools};
+use serde_json::json;
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::Path;
@@ -19,14 +23,38 @@ fn two_forges_know_nothing_of_each_other_and_leave_nothing() {
     assert_eq!(status, 401);
 
     forge.run_workflows(&["ubuntu-latest"], &[]).unwrap();
+    runs_for_long(&forge, &clerk);
     let runners = forge.must(&forge.admin().token, "GET", "/admin/actions/runners", None).unwrap();
     assert_eq!(runners["total_count"], 1);
 
     let (address, folder) = (forge.url().trim_start_matches("http://").to_owned(), forge.folder().to_owned());
+    assert!(!steps_in(&folder).is_empty());
     drop(forge);
+    assert_eq!(steps_in(&folder), Vec::<String>::new());
     assert!(TcpStream::connect(address).is_err());
     assert!(!folder.exists());
     assert!(other.folder().exists());
+}
+
+/// Starts a workflow with a step that does not end by itself, and waits until it runs.
+fn runs_for_long(forge: &Forge, account: &Account) {
+    forge.repository(account, "long").unwrap();
+    let workflow = "on: push\njobs: { wait: { runs-on: ubuntu-latest, steps: [{ run: sleep 600 }] } }\n";
+    let file = json!({ "branch": "main", "message": "A workflow", "content": STANDARD.encode(workflow) });
+    let path = format!("/repos/{}/long/contents/.forgejo/workflows/wait.yml", account.name);
+    forge.must(&account.token, "POST", &path, Some(&file)).unwrap();
+    let began = Instant::now();
+    while steps_in(forge.folder()).is_empty() {
+        assert!(began.elapsed() < Duration::from_mins(1), "the step did not start");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// The command lines of the steps that run now.
+fn steps_in(folder: &Path) -> Vec<String> {
+    let work = folder.join("runner/work").display().to_string();
+    let lines = fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read_to_string(entry.unwrap().path().join("cmdline")).ok());
+    lines.filter(|line| line.contains(&work)).collect()
 }
 
 #[test]
@@ -39,9 +67,9 @@ fn a_forge_ends_when_its_process_is_killed() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let lines = BufReader::new(owner.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines().map(Result::unwrap);
     // The test harness says something too, before it on the same line.
-    let told = lines.filter_map(|line| line.split_once("forge: ").map(|(_, told)| told.to_owned())).next().unwrap();
+    let told = lines.find_map(|line| line.split_once("forge: ").map(|(_, told)| told.to_owned())).unwrap();
     let (address, folder) = told.split_once(' ').unwrap();
     assert!(TcpStream::connect(address).is_ok() && Path::new(folder).exists());
     owner.kill().unwrap();
