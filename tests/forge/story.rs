@@ -72,7 +72,7 @@ impl Story {
         self.world.push(&self.world.clerk, &self.work, FORK, "izmers", files)
     }
 
-    /// The one comment of the bot, once it says this, and the status of the commit.
+    /// The one comment of the bot, once it says this, and the status of the commit, which is written after it.
     fn told(&self, number: &Value, commit: &str, words: &str) -> (String, Value) {
         let (forge, token) = (&self.world.forge, &self.world.clerk.token);
         wait_for(words, || {
@@ -85,7 +85,7 @@ impl Story {
                 .map(|comment| comment["body"].as_str().unwrap())
                 .collect();
             assert!(own.len() <= 1, "there is one comment: {own:?}");
-            let status = self.status(commit)?;
+            let status = self.status(commit).filter(|status| status["description"].as_str().unwrap().starts_with(words))?;
             own.first().filter(|body| body.lines().nth(1).is_some_and(|line| line.contains(words))).map(|body| ((*body).to_owned(), status))
         })
     }
