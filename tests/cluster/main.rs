@@ -25,6 +25,7 @@ mod members;
 mod migration;
 mod operator;
 mod platform;
+mod pulls;
 mod removal;
 mod rollout;
 mod run;
