@@ -517,6 +517,32 @@ fn the_workflow_is_the_bases_checks_nothing_out_and_puts_no_text_of_others_into_
         let script = step["run"].as_str().unwrap();
         assert!(!script.contains("${{") && !script.contains("checkout"), "{script}");
     }
-    let text = file_of(&format!("{REQUESTS_REPO}/.github/workflows/kopnams.yaml"));
-    assert!(!text.contains("github.event.pull_request.title") && !text.contains(".head.ref") && !text.contains(".body"), "{text}");
+    let environment = jobs.values().map(|job| job["env"].to_string()).collect::<String>();
+    assert!(!environment.contains(".title") && !environment.contains(".head.") && !environment.contains(".body"), "{environment}");
+}
+
+#[test]
+fn what_can_only_have_been_meant_is_written_into_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("majaslapa.yaml");
+    let text = "# Uzmanību: ķēpa\napiVersion: kopnams.lv/v1alpha1\nkind: MunicipalityApp\nmetadata: {name: jauna, namespace: kuldigas-novads}\nspec:\n  system: website\n  version: 1.0\n  siez: small\n  hostname: \"WWW2.Kuldiga.example.lv\"\n  parameters: {siteTitle: Kuldīgas novads}\n";
+    std::fs::write(&file, text).unwrap();
+    let args = ["validate", "examples/platform", file.to_str().unwrap(), "--lang", "en"];
+    let (json, ..) = run(&[&args[..], &["--output", "json"]].concat());
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert!(json["findings"].as_array().unwrap().iter().any(|finding| finding["fix"]["new"] == "size"), "{json}");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "nobody asked for it");
+    let (said, told, code) = run(&[&args[..], &["--fix"]].concat());
+    assert_eq!(code, 0, "{said}{told}");
+    let expected = text.replace("version: 1.0", "version: \"1.0\"").replace("siez", "size").replace("WWW2.Kuldiga", "www2.kuldiga");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
+    for line in
+        [":7:12: fixed: 1.0 -> \"1.0\"", ":8:3: fixed: siez -> size", ":9:13: fixed: WWW2.Kuldiga.example.lv -> www2.kuldiga.example.lv"]
+    {
+        assert!(told.contains(line), "{told}");
+    }
+    // What nobody can know is left to whoever wrote it.
+    std::fs::write(&file, expected.replace("small", "smal")).unwrap();
+    let (said, told, code) = run(&[&args[..], &["--fix"]].concat());
+    assert!(code == 1 && !told.contains("fixed") && said.contains("SizeUnknown"), "{said}{told}");
 }

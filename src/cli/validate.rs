@@ -1,5 +1,6 @@
 //! `kopnams validate`: what is wrong with files, where, and what to write instead.
 
+mod fix;
 pub mod github;
 pub mod markdown;
 pub mod words;
@@ -36,6 +37,7 @@ use std::path::PathBuf;
   kopnams validate examples/platform examples/requests
   kopnams validate examples/platform my-request.yaml
   kopnams validate examples/platform examples/requests --output markdown --lang lv
+  kopnams validate platform municipalities --fix
   kopnams validate examples/platform my-request.yaml --output json | jq '.findings[].message'
 
 `kopnams explain` tells more of every code.
@@ -47,6 +49,10 @@ pub struct Validate {
     /// How to print.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
+    /// Write into the files what can only have been meant: quotes around text that looks like a number, the field that was
+    /// misspelt, addresses in small letters. Everything else is yours to mend.
+    #[arg(long, conflicts_with = "live")]
+    fix: bool,
     #[command(flatten)]
     spoken: Spoken,
 }
@@ -123,8 +129,11 @@ impl Sources {
 impl Validate {
     /// Runs the command.
     pub fn run(self) -> Result<u8> {
-        let (_, review) = self.sources.review()?;
         let language = self.spoken.language();
+        let (_, mut review) = self.sources.review()?;
+        if self.fix {
+            review = self.mended(review, language)?;
+        }
         let text = match self.output {
             Output::Text => text(&review, language, Screen::stdout()),
             Output::Json => json(&review)?,
@@ -135,6 +144,26 @@ impl Validate {
         Ok(exit_code(&review))
     }
 }
+
+impl Validate {
+    /// Mends what can be mended, until nothing more can: what was hidden behind one fault may be another.
+    fn mended(&self, mut review: Review, language: Language) -> Result<Review> {
+        for _ in 0..ROUNDS {
+            let done = fix::apply(&review.findings)?;
+            if done.is_empty() {
+                break;
+            }
+            for one in &done {
+                eprintln!("{}", words::fixed(one, language));
+            }
+            review = self.sources.review()?.1;
+        }
+        Ok(review)
+    }
+}
+
+/// How often files are mended and looked at again.
+const ROUNDS: usize = 10;
 
 /// The exit code of a review: what could not be decided is not fine.
 #[must_use]
@@ -255,9 +284,20 @@ pub struct JsonFinding<'a> {
     pub path: &'a str,
     /// What is wrong and what to write instead.
     pub message: &'a str,
+    /// What to write at that place instead; null where only you know.
+    pub fix: Option<JsonFix<'a>>,
     /// The reason, for those who look up what it means.
     #[serde(skip)]
     pub code: Code,
+}
+
+/// What to write instead of what stands at the place of a finding, as `--fix` does it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
+pub struct JsonFix<'a> {
+    /// What stands there.
+    pub old: &'a str,
+    /// What to write.
+    pub new: &'a str,
 }
 
 impl<'a> From<&'a Finding> for JsonFinding<'a> {
@@ -270,6 +310,7 @@ impl<'a> From<&'a Finding> for JsonFinding<'a> {
             object: &finding.object,
             path: &finding.path,
             message: &finding.message,
+            fix: finding.fix.as_ref().map(|fix| JsonFix { old: &fix.old, new: &fix.new }),
             code: finding.code,
         }
     }

@@ -10,6 +10,7 @@ use crate::desired::{self, AppTenant, DesiredSet, Identity, Workload};
 use crate::policy::{AppKey, Ask, Concern, Reason, Register, Rejection, Turn, decide};
 use crate::request::app::Grant;
 use crate::request::check::{Definitions, Object};
+use crate::request::names::canonical_host;
 use crate::request::read::{Document, Finding, Tree};
 use gather::{Gathered, Id};
 use jiff::Timestamp;
@@ -213,7 +214,14 @@ fn municipalities(gathered: &Gathered<'_>, review: &mut Review) {
 }
 
 fn told(document: &Document, rejection: &Rejection) -> Finding {
-    document.finding(rejection.reason, &rejection.path, rejection.message.clone())
+    let found = document.finding(rejection.reason, &rejection.path, rejection.message.clone());
+    // In other letters it is the same address.
+    let host =
+        document.value.pointer(&rejection.path).and_then(|value| value.as_str()).filter(|_| rejection.reason == Reason::HostnameInvalid);
+    match host.map(|host| (host, host.to_ascii_lowercase())).filter(|(_, lower)| canonical_host(lower).is_some()) {
+        Some((host, lower)) => found.with_fix(host, &lower),
+        None => found,
+    }
 }
 
 impl Review {

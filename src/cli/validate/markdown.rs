@@ -133,7 +133,8 @@ mod tests {
 
     fn review(number: usize, file: &str, message: &str) -> Review {
         let (object, path) = ("MunicipalityApp/riga/karte".into(), String::new());
-        let finding = Finding { file: file.into(), line: 3, column: 7, code: Code::YamlInvalid, object, path, message: message.into() };
+        let finding =
+            Finding { file: file.into(), line: 3, column: 7, code: Code::YamlInvalid, object, path, message: message.into(), fix: None };
         Review { findings: vec![finding; number], ..Review::default() }
     }
 

@@ -1,5 +1,6 @@
 //! The words of `kopnams validate` itself, in Latvian and English.
 
+use super::fix::Fixed;
 use super::{inventory, is_without_platform, to_mend};
 use crate::cli::language::either;
 use crate::cli::screen::counted;
@@ -69,6 +70,14 @@ pub const fn without_platform(language: Language) -> &'static str {
         "Pieprasījumi pārbaudīti tikai katrs par sevi, un par tiem nav izlemts: starp failiem nav ne kataloga, ne pašvaldību. Norādiet arī platformas mapi, piemēram: kopnams validate examples/platform my-request.yaml",
         super::WITHOUT_PLATFORM,
     )
+}
+
+/// That something was mended.
+#[must_use]
+pub fn fixed(one: &Fixed, language: Language) -> String {
+    let Fixed { file, line, column, fix } = one;
+    let words = either(language, "izlabots", "fixed");
+    format!("{file}:{line}:{column}: {words}: {} -> {}", fix.old, fix.new)
 }
 
 /// How many findings there are to mend.

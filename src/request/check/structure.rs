@@ -51,6 +51,7 @@ pub fn explain(document: &Document, schema: &Value, error: &ValidationError<'_>)
             let name = unexpected.first().map_or("", String::as_str);
             let known: Vec<&str> =
                 around.get("properties").and_then(Value::as_object).into_iter().flat_map(|p| p.keys()).map(String::as_str).collect();
+            let close = nearest(name, known.iter().copied());
             let near = did_you_mean(name, known.iter().copied());
             let others = match &unexpected[..] {
                 [] | [_] => String::new(),
@@ -58,7 +59,13 @@ pub fn explain(document: &Document, schema: &Value, error: &ValidationError<'_>)
             };
             let of = if shown.is_empty() { "an object of this kind".to_string() } else { shown };
             let message = format!("{of} has no field `{name}`{others}; remove it, or write one of {}{near}", listed(known));
-            document.finding_of_key(Reason::FieldInvalid, &place::joined(&path, name), message)
+            let found = document.finding_of_key(Reason::FieldInvalid, &place::joined(&path, name), message);
+            // What is there already cannot have been meant, and of several only the first is named.
+            let there = |near: &str| error.instance().get(near).is_some();
+            match close.filter(|near| !there(near) && unexpected.len() == 1) {
+                Some(near) => found.with_fix(name, near),
+                None => found,
+            }
         }
         ValidationErrorKind::Required { property } => {
             let name = property.as_str().unwrap_or_default();
@@ -67,7 +74,13 @@ pub fn explain(document: &Document, schema: &Value, error: &ValidationError<'_>)
             let full = if shown.is_empty() { name.to_string() } else { format!("{shown}.{name}") };
             document.finding(Reason::FieldInvalid, &place::joined(&path, name), format!("the field {full} is missing; write it{meaning}"))
         }
-        ValidationErrorKind::Type { .. } => here(wrong_type(document, &path, &shown, around.get("type"), error.instance())),
+        ValidationErrorKind::Type { .. } => {
+            let found = here(wrong_type(document, &path, &shown, around.get("type"), error.instance()));
+            match document.place.written(&path).filter(|_| names(around.get("type")) == ["string"]) {
+                Some(written) => found.with_fix(written, &format!("\"{written}\"")),
+                None => found,
+            }
+        }
         ValidationErrorKind::Enum { options } => {
             let known: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             let written = error.instance().as_str().map_or_else(|| error.instance().to_string(), str::to_string);
@@ -94,11 +107,7 @@ pub fn explain(document: &Document, schema: &Value, error: &ValidationError<'_>)
 }
 
 fn wrong_type(document: &Document, path: &str, shown: &str, wanted: Option<&Value>, value: &Value) -> String {
-    let names: Vec<&str> = match wanted {
-        Some(Value::String(one)) => vec![one.as_str()],
-        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect(),
-        _ => Vec::new(),
-    };
+    let names = names(wanted);
     let wanted = listed(names.iter().map(|name| meaning(name)));
     let written = document.place.written(path).map_or_else(|| value.to_string(), str::to_string);
     let shown = if shown.is_empty() { "the document" } else { shown };
@@ -113,6 +122,15 @@ fn wrong_type(document: &Document, path: &str, shown: &str, wanted: Option<&Valu
         Value::Array(_) => format!("{shown} must be {wanted}, not a list"),
         Value::Object(_) => format!("{shown} must be {wanted}, not a mapping of fields"),
         _ => format!("{shown} must be {wanted}"),
+    }
+}
+
+/// The types that a schema names, but null.
+fn names(wanted: Option<&Value>) -> Vec<&str> {
+    match wanted {
+        Some(Value::String(one)) => vec![one.as_str()],
+        Some(Value::Array(several)) => several.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -131,13 +149,15 @@ fn meaning(name: &str) -> &str {
 /// `; did you mean x?` if one of the names is near.
 #[must_use]
 pub fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(written, known).map_or_else(String::new, |name| format!("; did you mean {name}?"))
+}
+
+/// The name that is nearest, if one is near.
+fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = written.to_lowercase();
     let distance = |name: &&str| strsim::osa_distance(&folded, &name.to_lowercase());
-    let near = known.into_iter().map(|name| (distance(&name), name)).min();
-    match near {
-        Some((distance, name)) if distance <= 1 + name.len() / 5 => format!("; did you mean {name}?"),
-        _ => String::new(),
-    }
+    let (distance, name) = known.into_iter().map(|name| (distance(&name), name)).min()?;
+    (distance <= 1 + name.len() / 5).then_some(name)
 }
 
 /// A pointer as people write it: `spec.zones[0]`.

@@ -88,4 +88,23 @@ pub struct Finding {
     pub path: String,
     /// What is wrong and what to write instead.
     pub message: String,
+    /// What to write at that place, where only one thing can have been meant.
+    pub fix: Option<Fix>,
+}
+
+/// What to write instead of what stands at the place of a finding.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Fix {
+    /// What stands there.
+    pub old: String,
+    /// What to write.
+    pub new: String,
+}
+
+impl Finding {
+    /// The same, with what to write instead.
+    #[must_use]
+    pub fn with_fix(self, old: &str, new: &str) -> Self {
+        Self { fix: Some(Fix { old: old.to_owned(), new: new.to_owned() }), ..self }
+    }
 }

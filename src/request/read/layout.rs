@@ -218,7 +218,7 @@ impl Check<'_> {
     fn whole(&mut self, path: &Path, message: String) {
         let file = path.display().to_string().into();
         let (object, inside) = (String::new(), String::new());
-        self.found.push(Finding { file, line: 1, column: 1, code: Code::LayoutInvalid, object, path: inside, message });
+        self.found.push(Finding { file, line: 1, column: 1, code: Code::LayoutInvalid, object, path: inside, message, fix: None });
     }
 }
 

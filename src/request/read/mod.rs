@@ -16,7 +16,7 @@ pub mod touched;
 pub mod yaml;
 
 pub use files::ReadError;
-pub use finding::{Code, Finding};
+pub use finding::{Code, Finding, Fix};
 pub use place::{End, Place, Spot};
 
 use crate::policy::Reason;
@@ -141,6 +141,7 @@ fn unreadable(file: &Arc<str>, spot: Spot, message: String) -> Finding {
         object: String::new(),
         path: String::new(),
         message,
+        fix: None,
     }
 }
 
@@ -291,7 +292,7 @@ impl Document {
 
     fn at(&self, spot: Spot, code: impl Into<Code>, path: String, message: String) -> Finding {
         let (file, object) = (Arc::clone(&self.file), self.object());
-        Finding { file, line: spot.line, column: spot.column, code: code.into(), object, path, message }
+        Finding { file, line: spot.line, column: spot.column, code: code.into(), object, path, message, fix: None }
     }
 }
 
