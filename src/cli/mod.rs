@@ -6,6 +6,7 @@ pub mod crds;
 pub mod explain;
 pub mod language;
 pub mod plan;
+pub mod request_page;
 pub mod run;
 pub mod runner;
 pub mod screen;
@@ -36,6 +37,7 @@ enum Command {
     Plan(plan::PlanArgs),
     Authorize(authorize::Authorize),
     Codeowners(authorize::Codeowners),
+    RequestPage(request_page::RequestPage),
     Backups(backups::Backups),
     Restore(backups::Restore),
     Evidence(backups::EvidenceArgs),
@@ -65,6 +67,7 @@ impl Cli {
             Command::Plan(args) => args.run(),
             Command::Authorize(args) => args.run(),
             Command::Codeowners(args) => args.run(),
+            Command::RequestPage(args) => args.run(),
             Command::Backups(args) => args.run(),
             Command::Restore(args) => args.run(),
             Command::Evidence(args) => args.run(),

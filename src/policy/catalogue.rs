@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// Longest parameters of a request, as JSON, in bytes.
-const PARAMETERS_MOST: usize = 64 * 1024;
+pub const PARAMETERS_MOST: usize = 64 * 1024;
 
 /// A catalogue entry that was read once for many requests.
 #[derive(Clone, Debug)]
