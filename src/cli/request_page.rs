@@ -43,7 +43,7 @@ pub struct RequestPage {
     /// The forge that holds the repository of requests.
     #[arg(long, value_enum, default_value = "none")]
     forge: ForgeName,
-    /// Where the forge is; for GitHub https://github.com if it is left out.
+    /// Where the forge is, for example `https://git.example.lv`; for GitHub its own address if it is left out.
     #[arg(long, value_name = "URL")]
     forge_url: Option<String>,
     /// The repository of requests on the forge.
@@ -97,7 +97,7 @@ impl RequestPage {
         ensure!(review.register.systems().next().is_some(), "there is no HostedSystem in {named}, so there is nothing to ask for");
         let files = site::build(&review.register, forge.as_ref())?;
         write(&self.out, &files)?;
-        let pages = files.keys().filter(|path| path.ends_with(".html")).count();
+        let pages = files.keys().filter(|path| Path::new(path).extension().is_some_and(|end| end == "html")).count();
         screen::print(&format!("{pages} pages in {}; begin with {}\n", self.out.display(), self.out.join("index.html").display()))
             .context("cannot write the output")?;
         Ok(super::FINE)

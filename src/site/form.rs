@@ -50,11 +50,15 @@ pub struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// The id of its element: the pointer, which is unique in a form and holds no blanks then.
+    /// The id of its element: the pointer in letters that any id and any selector may have, each pointer its own.
     #[must_use]
     pub fn id(&self) -> String {
-        let part = |c: char| if c.is_ascii_alphanumeric() { c.to_string() } else { format!("-{:x}-", u32::from(c)) };
-        self.path.chars().map(part).collect::<String>().trim_start_matches('-').to_string()
+        let part = |c: char| match c {
+            '/' => "-".to_string(),
+            c if c.is_ascii_alphanumeric() => c.to_string(),
+            c => format!("_{:x}_", u32::from(c)),
+        };
+        self.path.chars().skip(1).map(part).collect()
     }
 
     /// The field around its control: label, hint and a place for what is wrong.

@@ -2,7 +2,7 @@
 
 use super::page::Frame;
 use super::words::Both;
-use super::{Subject, category, own};
+use super::{Subject, category, own, titled};
 use maud::html;
 
 /// The page.
@@ -11,7 +11,7 @@ pub fn page(subjects: &[Subject<'_>], frame: &Frame<'_>) -> Vec<u8> {
     let text = |lv: &'static str, en: &'static str| Both(lv, en).of(language);
     let title = text("Pašvaldību sistēmu pieprasīšana", "Systems for municipalities");
     let mut sorted: Vec<_> = subjects.iter().collect();
-    sorted.sort_by_key(|subject| (super::sorted(subject.title(&subject.spec.title, language)), subject.name));
+    sorted.sort_by_key(|subject| (super::sorted(titled(&subject.spec.title, language)), subject.name));
     let main = html! {
         h1 { (text("Kuru sistēmu vēlaties pieprasīt?", "Which system would you like to ask for?")) }
         ol.steps {
@@ -27,10 +27,10 @@ pub fn page(subjects: &[Subject<'_>], frame: &Frame<'_>) -> Vec<u8> {
         ul.systems #systems {
             @for subject in sorted {
                 li {
-                    a href=(own(subject.name, language)) { (subject.title(&subject.spec.title, language)) }
+                    a href=(own(subject.name, language)) { (titled(&subject.spec.title, language)) }
                     p {
                         (category(&subject.spec.category, language)) " · "
-                        (subject.title(&subject.class.title, language)) " · "
+                        (titled(&subject.class.title, language)) " · "
                         (text("uztur", "maintained by")) " " (subject.maintainer(language))
                     }
                 }

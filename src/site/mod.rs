@@ -18,7 +18,7 @@ mod texts;
 mod words;
 
 use crate::policy::catalogue::Entry;
-use crate::policy::{Amounts, Register};
+use crate::policy::{Amounts, AppKey, Register};
 use crate::request::class::DataClassSpec;
 use crate::request::explain::Language;
 use crate::request::names::{APP_NAME_MAX, is_slug};
@@ -71,10 +71,6 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    const fn title<'t>(&self, title: &'t Title, language: Language) -> &'t str {
-        titled(title, language)
-    }
-
     fn maintainer(&self, language: Language) -> &str {
         let lead = self.register.municipality(&self.spec.maintainer);
         lead.map_or(Both("platformas administratori", "the platform's admins").of(language), |tenant| titled(&tenant.spec.title, language))
@@ -110,26 +106,38 @@ const fn titled(title: &Title, language: Language) -> &str {
     }
 }
 
-/// A key that puts names into the order of the Latvian alphabet: a letter with its mark comes after the letter.
+/// Stands after the letter of which a letter with a mark is made: above every letter and digit of ASCII.
+const SOFTENED: char = '\u{7f}';
+
+/// A key that puts names into the order of the Latvian alphabet: a consonant with its mark is a letter of its own and
+/// comes after the one without; a long vowel stands with the short one.
 fn sorted(text: &str) -> String {
-    const MARKED: [(char, char); 11] = [
-        ('ā', 'a'),
-        ('č', 'c'),
-        ('ē', 'e'),
-        ('ģ', 'g'),
-        ('ī', 'i'),
-        ('ķ', 'k'),
-        ('ļ', 'l'),
-        ('ņ', 'n'),
-        ('š', 's'),
-        ('ū', 'u'),
-        ('ž', 'z'),
-    ];
-    let key = |letter: char| match MARKED.iter().find(|(marked, _)| *marked == letter) {
-        Some((_, plain)) => [*plain, '\u{7f}'].iter().collect::<String>(),
-        None => letter.to_string(),
-    };
-    text.to_lowercase().chars().map(key).collect()
+    const LONG: [(char, char); 4] = [('ā', 'a'), ('ē', 'e'), ('ī', 'i'), ('ū', 'u')];
+    const SOFT: [(char, char); 7] = [('č', 'c'), ('ģ', 'g'), ('ķ', 'k'), ('ļ', 'l'), ('ņ', 'n'), ('š', 's'), ('ž', 'z')];
+    let of = |list: &[(char, char)], letter: char| list.iter().find(|(marked, _)| *marked == letter).map(|(_, plain)| *plain);
+    let mut key = String::new();
+    for letter in text.to_lowercase().chars() {
+        key.push(of(&LONG, letter).or_else(|| of(&SOFT, letter)).unwrap_or(letter));
+        if of(&SOFT, letter).is_some() {
+            key.push(SOFTENED);
+        }
+    }
+    key
+}
+
+/// A name for an app, made of a system's Latvian one: its words without marks, as many as fit.
+fn app_named(title: &str) -> String {
+    let letters: String = sorted(title).chars().filter(|c| *c != SOFTENED).collect();
+    let mut name = String::new();
+    for word in letters.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        let longer = if name.is_empty() { word.to_string() } else { format!("{name}-{word}") };
+        if longer.len() > APP_NAME_MAX {
+            break;
+        }
+        name = longer;
+    }
+    let key = AppKey::new("", name.as_str());
+    if is_slug(&name, APP_NAME_MAX) && !key.is_drill() { name } else { "lietotne".into() }
 }
 
 /// What an area of work is called; the catalogue's own word if it is not known here.
@@ -180,7 +188,7 @@ pub fn build(register: &Register, forge: Option<&Forge>) -> Result<Files, SiteEr
     let mut subjects = Vec::new();
     for (name, entry) in register.systems().filter(|(_, entry)| entry.problems.is_empty()) {
         if let Some(class) = register.class(&entry.spec.data_class).filter(|class| class.problems.is_empty()) {
-            let sample_app = if is_slug(name, APP_NAME_MAX) && !name.starts_with("drill-") { name.clone() } else { "lietotne".into() };
+            let sample_app = app_named(&entry.spec.title.lv);
             subjects.push(Subject { name, entry, spec: &entry.spec, class: &class.spec, register, allotments: &allotments, sample_app });
         }
     }

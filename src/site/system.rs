@@ -4,7 +4,7 @@ use super::form::{self, Field};
 use super::page::Frame;
 use super::texts::Texts;
 use super::words::{Both, counted, decimal};
-use super::{SiteError, Subject, facts, schema};
+use super::{SiteError, Subject, facts, schema, titled};
 use crate::policy::Amounts;
 use crate::request::Requirement;
 use crate::request::class::DataClassSpec;
@@ -19,7 +19,7 @@ use maud::{Markup, html};
 /// When an amount cannot be read; the entry has a problem then.
 pub fn page(subject: &Subject<'_>, frame: &Frame<'_>) -> Result<Vec<u8>, SiteError> {
     let language = frame.language;
-    let title = subject.title(&subject.spec.title, language);
+    let title = titled(&subject.spec.title, language);
     let words = match language {
         Language::Lv => "assets/words-lv.js",
         Language::En => "assets/words-en.js",
@@ -68,7 +68,7 @@ fn data(subject: &Subject<'_>, language: Language) -> Markup {
     html! {
         section aria-labelledby="dati" {
             h2 #dati { (text("Dati", "Data")) }
-            p { strong { (subject.title(&class.title, language)) } " (" code { (subject.spec.data_class) } ")" }
+            p { strong { (titled(&class.title, language)) } " (" code { (subject.spec.data_class) } ")" }
             ul { @for line in requirements(class, language) { li { (line) } } }
         }
     }
@@ -119,11 +119,11 @@ fn sizes(subject: &Subject<'_>, language: Language) -> Result<Markup, SiteError>
             h2 #izmeri { (text("Izmēri", "Sizes")) }
             p {
                 (text(
-                    "Katrai pašvaldībai ir atvēlēta sava daļa procesora, atmiņas un krātuves. Izmērs pasaka, cik no tās sistēma aizņem; aizņem arī vienu no lietotnēm.",
-                    "Every municipality has an allotment of CPU, memory and storage. The size says how much of it the system takes; it also takes one of the apps.",
+                    "Katrai pašvaldībai ir atvēlēts savs procesora, atmiņas, krātuves un lietotņu apjoms. Pēdējā ailē ir lielākā daļa, ko izmērs no tā aizņem; izvēlieties pašvaldību, un tajā būs jūsu skaitļi.",
+                    "Every municipality has an allotment of CPU, memory, storage and apps. The last column has the largest part that a size takes of it; choose the municipality, and it has your own numbers.",
                 ))
             }
-            div.scroll role="region" aria-labelledby="izmeri" tabindex="0" {
+            div.scroll role="region" aria-label=(text("Izmēru tabula", "Table of sizes")) tabindex="0" {
                 table {
                     thead {
                         tr {
@@ -131,7 +131,7 @@ fn sizes(subject: &Subject<'_>, language: Language) -> Result<Markup, SiteError>
                             th.number scope="col" { (text("Procesora kodoli", "CPU cores")) }
                             th.number scope="col" { (text("Atmiņa", "Memory")) }
                             th.number scope="col" { (text("Krātuve", "Storage")) }
-                            th scope="col" { (text("No atvēlētā", "Of the allotment")) }
+                            th scope="col" { (text("Daļa no atvēlētā", "Part of the allotment")) }
                         }
                     }
                     tbody {
@@ -272,8 +272,8 @@ fn choices(subject: &Subject<'_>, language: Language) -> Markup {
                 }))
                 (named("/spec/dataClass", text("Datu klase", "Kind of data"), html! { (text("Tikai tad, ja sistēmā glabāsiet stingrāk aizsargājamus datus, nekā paredz katalogs.", "Only if you keep data in it that needs more protection than the catalogue foresees.")) }, false).around(language, |id, described| html! {
                     select id=(id) data-kind="text" aria-describedby=(described) {
-                        option value="" { (text("kā noteikts sistēmai", "as the system has it")) ": " (subject.title(&subject.class.title, language)) }
-                        @for (name, class) in subject.stricter() { option value=(name) { (subject.title(&class.title, language)) } }
+                        option value="" { (text("kā noteikts sistēmai", "as the system has it")) ": " (titled(&subject.class.title, language)) }
+                        @for (name, class) in subject.stricter() { option value=(name) { (titled(&class.title, language)) } }
                     }
                 }))
             }

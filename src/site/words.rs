@@ -163,7 +163,8 @@ pub fn spoken(language: Language) -> Value {
         let said = explain(Code::Refused(*reason), language);
         let hint = hint.of(language);
         let mend = if hint.is_empty() { said.mend } else { hint };
-        (reason.as_str().to_string(), Value::from(format!("{} {mend}", said.meaning)))
+        // What stands in a terminal between backticks stands as it is on a page.
+        (reason.as_str().to_string(), Value::from(format!("{} {mend}", said.meaning).replace('`', "")))
     });
     json!({
         "keywords": texts(&KEYWORDS), "codes": codes.collect::<Map<_, _>>(), "requirements": texts(&REQUIREMENTS), "spoken": texts(&SPOKEN),

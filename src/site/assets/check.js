@@ -127,7 +127,7 @@
       .map((rule) => ({ stage: 2, code: rule.code, path: "/metadata/name", rule: "name", written: name }));
 
   const hostname = (facts, spec, municipality) => {
-    const host = spec.hostname;
+    const host = spec.hostname ?? undefined;
     const finding = (code) => [{ stage: 3, code, path: "/spec/hostname", rule: code, known: listed(municipality.zones), written: host }];
     if (host === undefined) {
       return [];

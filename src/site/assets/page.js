@@ -131,26 +131,29 @@
     }
   };
 
+  // What gets the focus: the control, the first of several, or the fields around.
+  const targetOf = ({ around, control }) =>
+    control === null ? around : control.matches("input, select, textarea") ? control : control.querySelector("input");
+
   const focusOn = (path) => {
-    const { around, control } = fields.get(path);
+    const { around } = fields.get(path);
     for (let details = around.closest("details"); details !== null; details = details.parentElement.closest("details")) {
       details.open = true;
     }
-    const target = control === null ? around : control.matches("input, select, textarea") ? control : control.querySelector("input");
-    target.focus();
+    targetOf(fields.get(path)).focus();
   };
 
   const entry = (path, finding) => {
     const { around } = fields.get(path);
     const link = document.createElement("a");
-    link.href = "#" + (around.querySelector("[id]")?.id ?? around.id);
-    link.textContent = around.querySelector("label, legend").firstChild.textContent.trim() + ": " + message(finding);
+    link.href = "#" + targetOf(fields.get(path)).id;
+    link.textContent = around.querySelector("label, legend").firstChild.textContent.trim();
     link.addEventListener("click", (event) => {
       event.preventDefault();
       focusOn(path);
     });
     const item = document.createElement("li");
-    item.append(link);
+    item.append(link, ": " + message(finding));
     return item;
   };
 
