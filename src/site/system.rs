@@ -114,37 +114,40 @@ fn sizes(subject: &Subject<'_>, language: Language) -> Result<Markup, SiteError>
     let mut sizes =
         subject.spec.sizes.iter().map(|(name, size)| Ok((name, facts::of_size(size)?))).collect::<Result<Vec<_>, SiteError>>()?;
     sizes.sort_by_key(|(name, amounts)| (amounts.cpu, amounts.memory, amounts.storage, *name));
+    let headings = [text("Procesora kodoli", "CPU cores"), text("Atmiņa", "Memory"), text("Krātuve", "Storage")];
+    let of_allotment = text("Daļa no atvēlētā", "Part of the allotment");
+    let numbers =
+        |amounts: Amounts, language| [cores(amounts.cpu, language), amount(amounts.memory, language), amount(amounts.storage, language)];
     Ok(html! {
         section aria-labelledby="izmeri" {
             h2 #izmeri { (text("Izmēri", "Sizes")) }
             p {
                 (text(
-                    "Katrai pašvaldībai ir atvēlēts savs procesora, atmiņas, krātuves un lietotņu apjoms. Pēdējā ailē ir lielākā daļa, ko izmērs no tā aizņem; izvēlieties pašvaldību, un tajā būs jūsu skaitļi.",
-                    "Every municipality has an allotment of CPU, memory, storage and apps. The last column has the largest part that a size takes of it; choose the municipality, and it has your own numbers.",
+                    "Katrai pašvaldībai ir atvēlēts savs procesora, atmiņas, krātuves un lietotņu apjoms. „Daļa no atvēlētā” ir lielākā daļa, ko izmērs no kāda no tiem aizņem; izvēlieties pašvaldību, un tur būs jūsu skaitļi.",
+                    "Every municipality has an allotment of CPU, memory, storage and apps. “Part of the allotment” is the largest part that a size takes of any of them; choose the municipality, and your own numbers stand there.",
                 ))
             }
             div.scroll role="region" aria-label=(text("Izmēru tabula", "Table of sizes")) tabindex="0" {
-                table {
-                    thead {
-                        tr {
-                            th scope="col" { (text("Izmērs", "Size")) }
-                            th.number scope="col" { (text("Procesora kodoli", "CPU cores")) }
-                            th.number scope="col" { (text("Atmiņa", "Memory")) }
-                            th.number scope="col" { (text("Krātuve", "Storage")) }
-                            th scope="col" { (text("Daļa no atvēlētā", "Part of the allotment")) }
+                // On a phone the cells stand below each other, each with its heading; the roles keep it a table for who listens.
+                table role="table" {
+                    thead role="rowgroup" {
+                        tr role="row" {
+                            th role="columnheader" scope="col" { (text("Izmērs", "Size")) }
+                            @for heading in &headings { th.number role="columnheader" scope="col" { (heading) } }
+                            th role="columnheader" scope="col" { (of_allotment) }
                         }
                     }
-                    tbody {
+                    tbody role="rowgroup" {
                         @for (name, amounts) in sizes {
-                            tr data-size=(name) {
-                                th scope="row" {
+                            tr role="row" data-size=(name) {
+                                th role="rowheader" scope="row" {
                                     (name)
                                     @if *name == subject.spec.default_size { " " span.tag { (text("parastais", "usual")) } }
                                 }
-                                td.number { (cores(amounts.cpu, language)) }
-                                td.number { (amount(amounts.memory, language)) }
-                                td.number { (amount(amounts.storage, language)) }
-                                td data-share { (share(subject, amounts, language)) }
+                                @for (heading, value) in headings.iter().zip(numbers(amounts, language)) {
+                                    td.number role="cell" data-heading=(heading) { (value) }
+                                }
+                                td role="cell" data-heading=(of_allotment) data-share { (share(subject, amounts, language)) }
                             }
                         }
                     }
@@ -347,7 +350,7 @@ fn outcome(subject: &Subject<'_>, language: Language) -> Markup {
                 li { (text("vai nosaukums un adrese nav jau aizņemti;", "whether the name and the address are not taken already;")) }
                 li { (text("vai jūs drīkstat pieprasīt šai pašvaldībai.", "whether you may ask for this municipality.")) }
                 @for name in unchecked(subject, language) {
-                    li { (text("iestatījums", "the setting")) " „" (name) "”" }
+                    li { (text("iestatījums „", "the setting “")) (name) "”" }
                 }
             }
         }

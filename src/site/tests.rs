@@ -95,9 +95,9 @@ fn what_the_browser_cannot_check_is_said_on_the_page() {
     let files = site(&reviewed(&[]));
     let page = text(&files, "en/systems/odd-unknown.html");
     for field in ["chosen", "list", "half", "map", "bounded"] {
-        assert!(page.contains(&format!("<li>the setting „{field}”</li>")), "{field}");
+        assert!(page.contains(&format!("<li>the setting “{field}”</li>")), "{field}");
     }
-    assert!(!page.contains("the setting „plain”") && !text(&files, "en/systems/odd-known.html").contains("the setting „"));
+    assert!(!page.contains("the setting “plain”") && !text(&files, "en/systems/odd-known.html").contains("the setting “"));
 }
 
 #[test]
