@@ -216,6 +216,15 @@ fn every_kind_of_field_is_written_as_it_was_meant() {
     });
     assert_eq!(documents[0].value["spec"]["parameters"], expected, "{text}");
 
+    // A stricter kind of data asks for its statements, and only then.
+    assert_eq!(desk.value("document.getElementById('legal').hidden"), "true");
+    desk.choose("spec-dataClass", "special");
+    browser.click("#send");
+    let said = browser.text("#problems");
+    assert!(said.contains("Legal basis: State the legal basis") && said.contains("assessment: State the number"), "{said}");
+    desk.choose("spec-dataClass", "");
+    assert!(!desk.value("document.getElementById('yaml').textContent").contains("processing"));
+
     // What is no number and no JSON is told where it stands.
     desk.fill("spec-parameters-place-y", "fifteen");
     desk.fill("spec-parameters-one", "{a: 1}");
