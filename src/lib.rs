@@ -34,6 +34,8 @@
 //! 9. [`cli`] is the commands. They call the same functions, so an offline plan is the controller's own decision.
 //!    [`forge`] is where pull requests are: only commands ask it, never the controller.
 //!
+//! [`site`] is a side branch: the page on which a clerk fills a request in, made of the same definitions and objects.
+//!
 //! [`backup`] is a second branch with the same shape: pure parts that say what is due, what a set must hold and which sets
 //! stay; Jobs in which a runner, another process of this program, does the work with `restic`; and a part of the controller
 //! that writes down what came of it.
@@ -58,4 +60,5 @@ pub mod backup;
 pub mod controller;
 pub mod review;
 pub mod forge;
+pub mod site;
 pub mod cli;

@@ -16,6 +16,7 @@ use kopnams::request::read::layout::Layout;
 use kopnams::request::read::{self, Code};
 use kopnams::review::change::Change;
 use kopnams::review::{Review, review};
+use kopnams::site;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -85,6 +86,16 @@ fn validate_in_latvian() {
     let (good, alone) = (reviewed(&["examples/platform", "examples/requests"], None), reviewed(&["examples/requests"], None));
     let outputs = [refused, good, alone].map(|review| validate::text(&review, Language::Lv, PIPE));
     insta::assert_snapshot!(outputs.join("\n"));
+}
+
+#[test]
+fn the_page_of_a_system_on_which_requests_are_filled_in() {
+    let files = site::build(&reviewed(&["examples/platform"], None).register, None).unwrap();
+    // One element a line, so that a change shows where it is.
+    let lines = |path: &str| String::from_utf8(files[path].clone()).unwrap().replace("><", ">\n<");
+    insta::assert_snapshot!("request_page_of_a_system", lines("sistemas/document-register.html"));
+    let others = ["en/index.html", "facts/document-register.js", "assets/words-lv.js", "paraugi/document-register.yaml"];
+    insta::assert_snapshot!("request_page_beside_it", others.map(|path| format!("--- {path}\n{}", lines(path))).join("\n"));
 }
 
 #[test]

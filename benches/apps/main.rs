@@ -25,7 +25,8 @@ fn main() -> Result<()> {
         let applies = runtime.block_on(bare_run(apps, bare::Mode::Apply))?;
         runtime.block_on(operator_run(apps, rest, &creates, &applies))?;
     }
-    measured::plan_of_many(10_000)
+    measured::plan_of_many(10_000)?;
+    measured::page_of_many(100)
 }
 
 /// A fresh control plane with the definitions, the platform and the requests on it.

@@ -92,3 +92,24 @@ pub fn plan_of_many(count: usize) -> Result<()> {
     println!("{count} requests | kopnams plan | {seconds:.2} s, {}", output.status);
     Ok(())
 }
+
+/// The request page for so many systems, beside checking the same files: that reads and compiles them too.
+pub fn page_of_many(count: usize) -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/platform");
+    let entry = std::fs::read_to_string(format!("{examples}/systems/document-register.yaml"))?;
+    for n in 0..count {
+        let text = entry.replace("{name: document-register}", &format!("{{name: system-{n}}}"));
+        std::fs::write(folder.path().join(format!("system-{n}.yaml")), text)?;
+    }
+    let site = tempfile::tempdir()?;
+    let timed = |arguments: &[&std::ffi::OsStr]| -> Result<(f64, std::process::ExitStatus)> {
+        let begun = Instant::now();
+        let output = Command::new(env!("CARGO_BIN_EXE_kopnams")).args(arguments).arg(examples).arg(folder.path()).output()?;
+        Ok((begun.elapsed().as_secs_f64(), output.status))
+    };
+    let (check, _) = timed(&["validate".as_ref()])?;
+    let (page, status) = timed(&["request-page".as_ref(), "--out".as_ref(), site.path().as_os_str(), "--catalogue".as_ref()])?;
+    println!("{count} systems | kopnams request-page | {page:.2} s, {:.2} of kopnams validate on the same files, {status}", page / check);
+    Ok(())
+}

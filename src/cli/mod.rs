@@ -9,6 +9,7 @@ pub mod language;
 pub mod plan;
 pub mod report;
 pub mod review;
+pub mod request_page;
 pub mod run;
 pub mod runner;
 pub mod screen;
@@ -42,6 +43,7 @@ enum Command {
     Comment(forge::Comment),
     ReportBack(report::ReportBack),
     Codeowners(authorize::Codeowners),
+    RequestPage(request_page::RequestPage),
     Backups(backups::Backups),
     Restore(backups::Restore),
     Evidence(backups::EvidenceArgs),
@@ -74,6 +76,7 @@ impl Cli {
             Command::Comment(args) => args.run(),
             Command::ReportBack(args) => args.run(),
             Command::Codeowners(args) => args.run(),
+            Command::RequestPage(args) => args.run(),
             Command::Backups(args) => args.run(),
             Command::Restore(args) => args.run(),
             Command::Evidence(args) => args.run(),

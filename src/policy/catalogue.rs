@@ -4,7 +4,7 @@ use super::{Reason, Register, Rejection};
 use crate::backup::check;
 use crate::request::HostedSystemSpec;
 use crate::request::quantity::{Bytes, Cpu};
-use crate::request::system::Version;
+use crate::request::system::{TEXTS, Version};
 use crate::template::Template;
 use jiff::civil::Date;
 use jsonschema::{PatternOptions, Validator};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// Longest parameters of a request, as JSON, in bytes.
-const PARAMETERS_MOST: usize = 64 * 1024;
+pub const PARAMETERS_MOST: usize = 64 * 1024;
 
 /// A catalogue entry that was read once for many requests.
 #[derive(Clone, Debug)]
@@ -196,10 +196,29 @@ pub fn revision(entry: &HostedSystemSpec, version: &Version) -> String {
     let parts = serde_json::json!({
         "version": version.name, "objects": version.objects, "images": version.images, "secrets": version.secrets, "route": version.route,
         // A new default of a parameter, a size's numbers and where the system may connect to change what runs, too.
-        "parameters": entry.parameters, "sizes": entry.sizes, "defaultSize": entry.default_size, "egress": entry.egress,
+        "parameters": without_texts(&entry.parameters), "sizes": entry.sizes, "defaultSize": entry.default_size, "egress": entry.egress,
     });
     let canonical = parts.to_string();
     hex::encode(&Sha256::digest(canonical.as_bytes())[..6])
+}
+
+/// A schema without what its parameters are called in forms: other words change nothing that runs.
+fn without_texts(schema: &Value) -> Value {
+    let Value::Object(keywords) = schema else { return schema.clone() };
+    let kept = keywords.iter().filter(|(keyword, _)| *keyword != TEXTS).map(|(keyword, value)| {
+        let value = match (keyword.as_str(), value) {
+            // Names of parameters, of which one may be called like the keyword.
+            ("properties" | "patternProperties" | "$defs" | "definitions", Value::Object(schemas)) => {
+                Value::Object(schemas.iter().map(|(name, schema)| (name.clone(), without_texts(schema))).collect())
+            }
+            // Values, and no schemas.
+            ("default" | "const" | "enum" | "examples", value) => value.clone(),
+            (_, Value::Array(schemas)) => schemas.iter().map(without_texts).collect(),
+            (_, schema) => without_texts(schema),
+        };
+        (keyword.clone(), value)
+    });
+    Value::Object(kept.collect())
 }
 
 /// What a revision consists of: the entry with that one version. Kept beside the entry as long as an app has it.
@@ -209,4 +228,26 @@ pub fn only(entry: &HostedSystemSpec, version: &Version) -> HostedSystemSpec {
     // How long it is looked after is said by the entry as it is now.
     version.eol = None;
     HostedSystemSpec { default_version: version.name.clone(), versions: vec![version], ..entry.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_parameter_is_called_is_no_part_of_what_runs() {
+        let schema = |texts: Value, own: &str| {
+            json!({
+                "type": "object", "x-texts": texts, "default": {"x-texts": own},
+                "properties": {"x-texts": {"const": own}, "a": {"items": {"type": own, "x-texts": texts}, "anyOf": [{"x-texts": texts}]}},
+            })
+        };
+        let of = |texts: &str, own: &str| without_texts(&schema(json!({"lv": {"title": texts}}), own));
+        assert_eq!(of("Secība", "string"), of("Kārtība", "string"));
+        let rest = of("Secība", "string");
+        assert_eq!(rest["properties"]["x-texts"], json!({"const": "string"}), "a parameter of that name stays");
+        assert_eq!(rest["default"], json!({"x-texts": "string"}));
+        assert_ne!(rest, of("Secība", "integer"));
+    }
 }

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// The keyword of a parameter's schema with what the parameter is called in forms, by language; it asks for nothing.
+pub const TEXTS: &str = "x-texts";
+
 /// A system in the catalogue: its versions, its sizes and the choices that a request has.
 #[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[kube(

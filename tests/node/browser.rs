@@ -29,7 +29,7 @@ fn a_citizen_sends_a_question_with_a_real_browser() {
         let (host, space) = ("atbalsts.ventspils.example.lv", "ventspils--e-atbalsts");
         house.open(&request("ventspils", "e-atbalsts", host)).await;
         house.page(host, "/NoAuth/palidziba.html", 200).await;
-        let Some(browser) = Browser::start(house) else { return };
+        let Some(browser) = Browser::start(&format!("MAP * {}", house.node.ingress_address())) else { return };
         browser.go(&format!("http://{host}/NoAuth/palidziba.html"));
         assert_eq!(browser.title(), "Palīdzība e-pakalpojumu lietošanā");
         assert!(browser.text("form").contains("E-pasta adrese"));
@@ -63,7 +63,7 @@ fn pages_are_painted_in_a_real_browser() {
         house.open(&site).await;
         house.page(host, "/", 200).await;
         let desk = clerk(house).await;
-        let Some(browser) = Browser::start(house) else { return };
+        let Some(browser) = Browser::start(&format!("MAP * {}", house.node.ingress_address())) else { return };
 
         browser.go(&format!("http://{host}/"));
         assert_eq!(browser.title(), "Kuldīgas novads");

@@ -25,6 +25,7 @@ mod story;
 
 mod backups;
 mod browser;
+#[path = "../chromium.rs"]
 mod chromium;
 mod clerks;
 mod guide;
