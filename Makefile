@@ -38,11 +38,13 @@ test: ## all tests; the first time Kubernetes, the node's programs and the image
 	@echo "== Running the tests; most start a control plane of their own"
 	@$(CARGO) test --locked --workspace --all-features
 
-soak: ## kill the operator, the runner and the S3 server at random moments, again and again; ROUNDS=10, about 3 minutes each
+soak: ## kill the operator, the runner and the S3 server at random moments, again and again, and decide 10,000 generated requests; ROUNDS=10, about 3 minutes each
 	@$(LAB) tools >/dev/null
 	@$(CARGO) test --locked --test cluster --test runner --no-run
 	@echo "== The runner and the S3 server, killed $(KILLS) times"
 	@KOPNAMS_KILLS=$(KILLS) $(CARGO) test --quiet --locked --test runner kills -- --nocapture
+	@echo "== 10,000 generated requests, as the files and as the controller decide them"
+	@KOPNAMS_REQUESTS=15000 KOPNAMS_DECIDED=10000 $(CARGO) test --quiet --locked --test cluster verdicts -- --nocapture
 	@for round in $$(seq $(ROUNDS)); do \
 	    echo "== Round $$round of $(ROUNDS)"; \
 	    KOPNAMS_KILLS=40 $(CARGO) test --quiet --locked --test cluster killed_at_random_moments -- --nocapture; \

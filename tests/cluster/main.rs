@@ -16,6 +16,8 @@ mod deeds;
 mod drift;
 mod examples;
 mod faults;
+#[path = "../page/generate.rs"]
+mod generate;
 mod hands;
 mod kit;
 mod ledger;
@@ -32,5 +34,6 @@ mod run;
 mod silence;
 mod start;
 mod survival;
+mod verdicts;
 mod workload;
 mod world;

@@ -126,3 +126,12 @@ fn a_set_names_nothing_twice() {
     );
     assert!(found[0].2.contains("legalBasis or dpia; did you mean dpia?"), "{found:?}");
 }
+
+/// As the API server does, which the test of verdicts has shown for each of these.
+#[test]
+fn null_is_nothing_for_an_object_of_any_fields_and_wrong_for_text() {
+    let Ok(Object::App(app)) = check(&format!("{APP}  parameters:\n")) else { panic!("it is taken") };
+    assert!(app.parameters.is_null());
+    let found = refused(&APP.replace("system: website", "system:"));
+    assert!(found[0].2.starts_with("spec.system is empty; write text"), "{found:?}");
+}
