@@ -84,6 +84,7 @@ catalogue: ## build the catalogue's images and write its entries to build/catalo
 screenshots: catalogue ## take the pictures of the documentation anew, in a real browser on a node; needs root on Debian
 	@$(LAB) tools --node >/dev/null
 	@KOPNAMS_SCREENSHOTS=1 CI=true $(CARGO) test --locked --test node --test page browser -- --nocapture
+	@KOPNAMS_SCREENSHOTS=1 CI=true $(CARGO) test --locked --test forge story -- --nocapture
 
 check: check-rust check-generated check-charts check-shell check-deny ## all checks that are not tests
 

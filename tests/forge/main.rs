@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod actionlint;
+#[allow(dead_code, reason = "only a part of it is needed here")]
+#[path = "../chromium.rs"]
+mod chromium;
 mod pull_requests;
 mod story;
 mod workflows;

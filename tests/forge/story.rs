@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::chromium::Browser;
 use crate::world::{FORK, REQUESTS, World, wait_for};
 
 const REPO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/requests-repo");
@@ -13,6 +14,11 @@ const KOPNAMS: &str = env!("CARGO_BIN_EXE_kopnams");
 const WORKFLOW: &str = ".forgejo/workflows/kopnams.yaml";
 const REQUEST: &str = "municipalities/kuldigas-novads/majaslapa.yaml";
 const BOT: &str = "kopnams-bot";
+/// Of a forge whose pages have no style here.
+const STYLE: &str = "body{font:16px/1.5 sans-serif;margin:24px;color:#1f2328;background:#fff}article{border:1px solid #d0d7de;\
+    border-radius:6px;padding:8px 20px 16px}h2{border-bottom:1px solid #d0d7de;padding-bottom:6px}table{border-collapse:collapse}\
+    td,th{border:1px solid #d0d7de;padding:4px 12px}code{background:#eff1f3;padding:2px 5px;border-radius:4px;font-size:85%}\
+    pre code{background:none}sub{color:#59636e}";
 
 /// The repository to copy, with this program as the release.
 fn files() -> Vec<(String, String)> {
@@ -109,6 +115,23 @@ impl Story {
         self.world.forge.must(&self.world.platform.token, "POST", &path, Some(&json!({"ref": "main"}))).unwrap();
     }
 
+    /// Keeps the comment as the forge renders it as a picture of the documentation, if that was asked for.
+    fn keep_picture(&self, body: &str) {
+        if std::env::var("KOPNAMS_SCREENSHOTS").is_ok_and(|value| value == "1") {
+            let wish = json!({"Text": body, "Mode": "comment", "Context": REQUESTS});
+            let html = self.world.forge.call(Some(&self.world.clerk.token), "POST", "/markdown", Some(&wish)).unwrap();
+            assert_eq!(html.status, 200, "{}", html.body);
+            let folder = tempfile::tempdir().unwrap();
+            let page = folder.path().join("comment.html");
+            fs::write(&page, format!("<!doctype html><meta charset=utf-8><style>{STYLE}</style><article>{}</article>", html.body)).unwrap();
+            kopnams_lab::node::install(&[("/usr/share/fonts/truetype/noto/NotoColorEmoji.ttf", "fonts-noto-color-emoji")]).unwrap();
+            let Some(browser) = Browser::start("MAP * ~NOTFOUND") else { return };
+            browser.size((1000, 640));
+            browser.go(&format!("file://{}", page.display()));
+            fs::write(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images/komentars.png"), browser.picture()).unwrap();
+        }
+    }
+
     fn merge(&self, number: &Value) -> (u16, String) {
         let path = format!("/repos/{REQUESTS}/pulls/{number}/merge");
         let answer = self.world.forge.call(Some(&self.world.platform.token), "POST", &path, Some(&json!({"Do": "merge"}))).unwrap();
@@ -154,6 +177,7 @@ fn a_request_from_a_fork_is_judged_by_the_base_mended_agreed_to_and_merged() {
     assert_eq!(status["status"], "success", "{said}");
     assert!(said.contains("| krātuve | 62Gi |") || said.contains("krātuve"), "{said}");
     assert!(status["target_url"].as_str().unwrap().contains("#issuecomment-"), "{status}");
+    story.keep_picture(&said);
     let (code, why) = story.merge(number);
     assert_eq!(code, 200, "{why}");
 }
