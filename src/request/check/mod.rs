@@ -56,6 +56,9 @@ pub struct DefinitionError {
     problem: String,
 }
 
+/// What is said of one object at most: whoever has more to mend begins with these.
+pub const FINDINGS: usize = 1_000;
+
 const KINDS: [&str; 5] = ["Platform", "DataClass", "HostedSystem", "Municipality", "MunicipalityApp"];
 
 impl Definitions {
@@ -135,7 +138,7 @@ impl<'a> Checker<'a> {
         strict::without_defaulted_nulls(&mut value, &definition.open);
         let mut found = structure::metadata(document, definition.namespaced);
         if !definition.validator.is_valid(&value) {
-            let errors = definition.validator.iter_errors(&value);
+            let errors = definition.validator.iter_errors(&value).take(FINDINGS);
             found.extend(errors.map(|error| structure::explain(document, &definition.strict, &error)));
         }
         if !found.is_empty() {

@@ -126,3 +126,16 @@ fn a_set_names_nothing_twice() {
     );
     assert!(found[0].2.contains("legalBasis or dpia; did you mean dpia?"), "{found:?}");
 }
+
+#[test]
+fn of_one_object_no_more_is_said_than_anybody_reads() {
+    let labels = (0..3_000).fold(String::new(), |text, n| text + &format!("a{n}: 1, "));
+    let name = "x".repeat(100_000);
+    let text = format!(
+        "apiVersion: kopnams.lv/v1alpha1\nkind: Municipality\nmetadata: {{name: {name}, labels: {{{labels}}}}}\nspec: {{zones: [{}]}}\n",
+        "1,".repeat(3_000)
+    );
+    let found = check(&text).unwrap_err();
+    let written: usize = found.iter().map(|finding| finding.object.len() + finding.message.len() + finding.path.len()).sum();
+    assert!(found.len() > 1_000 && written < 1 << 21, "{} findings of {written} bytes", found.len());
+}

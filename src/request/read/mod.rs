@@ -34,6 +34,9 @@ const FILE_MAX: usize = 4 << 20;
 /// Larger than what a cluster says of a hundred thousand apps.
 const LIVE_MAX: usize = 1 << 30;
 
+/// Bytes of the longest name that an object may have.
+const NAME_MAX: usize = 253;
+
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
@@ -269,9 +272,9 @@ impl Document {
     /// The object as findings name it.
     #[must_use]
     pub fn object(&self) -> String {
-        let kind = if self.kind().is_empty() { "(no kind)" } else { self.kind() };
-        let name = if self.name().is_empty() { "(no name)" } else { self.name() };
-        match self.namespace() {
+        let kind = if self.kind().is_empty() { "(no kind)" } else { shortened(self.kind()) };
+        let name = if self.name().is_empty() { "(no name)" } else { shortened(self.name()) };
+        match shortened(self.namespace()) {
             "" => format!("{kind}/{name}"),
             namespace => format!("{kind}/{namespace}/{name}"),
         }
@@ -293,6 +296,11 @@ impl Document {
         let (file, object) = (Arc::clone(&self.file), self.object());
         Finding { file, line: spot.line, column: spot.column, code: code.into(), object, path, message }
     }
+}
+
+/// A name in each of many findings: Kubernetes has none that is longer, but a file may hold anything.
+fn shortened(name: &str) -> &str {
+    &name[..name.floor_char_boundary(NAME_MAX)]
 }
 
 #[cfg(test)]
