@@ -12,6 +12,7 @@ use jsonschema::Validator;
 use kube::core::cel;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An object that the API server would take, as the release reads it.
 #[derive(Clone, Debug)]
@@ -24,8 +25,8 @@ pub enum Object {
     System(Box<HostedSystemSpec>),
     /// A municipality.
     Municipality(Box<MunicipalitySpec>),
-    /// A request.
-    App(Box<MunicipalityAppSpec>),
+    /// A request; there are many, and two sides of a change share what stands in both.
+    App(Arc<MunicipalityAppSpec>),
     /// A namespace that exists, and whether the operator made it.
     Namespace {
         /// It carries the operator's label.
@@ -158,7 +159,7 @@ fn read(kind: &str, spec: Value) -> serde_json::Result<Object> {
         "DataClass" => Object::Class(serde_json::from_value(spec)?),
         "HostedSystem" => Object::System(serde_json::from_value(spec)?),
         "Municipality" => Object::Municipality(serde_json::from_value(spec)?),
-        _ => Object::App(serde_json::from_value(spec)?),
+        _ => Object::App(Arc::new(serde_json::from_value(spec)?)),
     })
 }
 

@@ -42,8 +42,8 @@ const NAME_MAX: usize = 253;
 pub struct Tree {
     /// How many files.
     pub files: usize,
-    /// The documents, in the order of the files.
-    pub documents: Vec<Document>,
+    /// The documents, in the order of the files. What two trees have in common is read once.
+    pub documents: Vec<Arc<Document>>,
     /// What is wrong with whole files.
     pub findings: Vec<Finding>,
 }
@@ -68,13 +68,36 @@ pub struct Document {
 impl Tree {
     /// Names the files otherwise.
     pub fn rename(&mut self, name: impl Fn(&str) -> String) {
-        let findings = self.documents.iter_mut().flat_map(|document| &mut document.findings).chain(&mut self.findings);
-        for finding in findings {
-            finding.file = name(&finding.file).into();
-        }
+        let rename = |findings: &mut [Finding]| findings.iter_mut().for_each(|finding| finding.file = name(&finding.file).into());
+        rename(&mut self.findings);
         for document in &mut self.documents {
+            let document = Arc::make_mut(document);
+            rename(&mut document.findings);
             document.file = name(&document.file).into();
         }
+    }
+
+    /// The first layer above all of it.
+    #[must_use]
+    pub fn above(&self) -> usize {
+        self.documents.iter().map(|document| document.layer + 1).max().unwrap_or(0)
+    }
+
+    /// Raises everything into a layer.
+    pub fn raise(&mut self, layer: usize) {
+        for document in self.documents.iter_mut().filter(|document| document.layer < layer) {
+            Arc::make_mut(document).layer = layer;
+        }
+    }
+
+    /// Both, the other above it.
+    #[must_use]
+    pub fn under(mut self, mut other: Self) -> Self {
+        other.raise(self.above());
+        self.files += other.files;
+        self.findings.extend(other.findings);
+        self.documents.extend(other.documents);
+        self
     }
 }
 
@@ -124,11 +147,11 @@ fn without_rules(content: Content, name: &str, bytes: &[u8]) -> Content {
 }
 
 /// The tree of all files, or why one of them could not be read.
-fn collected<E>(contents: Vec<Result<Content, E>>) -> Result<Tree, E> {
+fn collected<D: Into<Arc<Document>>, E>(contents: Vec<Result<(Vec<D>, Vec<Finding>), E>>) -> Result<Tree, E> {
     let mut tree = Tree { files: contents.len(), ..Tree::default() };
     for content in contents {
         let (documents, findings) = content?;
-        tree.documents.extend(documents);
+        tree.documents.extend(documents.into_iter().map(Into::into));
         tree.findings.extend(findings);
     }
     Ok(tree)
