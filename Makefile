@@ -9,6 +9,7 @@ LAB = $(CARGO) run --quiet --locked --package kopnams-lab --bin lab --
 NAME ?= lab
 ROUNDS ?= 10
 KILLS ?= 100
+FUZZ_RUNS ?= 1000000
 # A node and the catalogue's images need it.
 ROOT_ON_DEBIAN := $(shell [ "$$(id -u)" = 0 ] && command -v apt-get)
 # Where a program kopnams-images is on the PATH, it is used as it is.
@@ -38,7 +39,8 @@ test: ## all tests; the first time Kubernetes, the node's programs and the image
 	@echo "== Running the tests; most start a control plane of their own"
 	@$(CARGO) test --locked --workspace --all-features
 
-soak: ## kill the operator, the runner and the S3 server at random moments, again and again, and decide 10,000 generated requests; ROUNDS=10, about 3 minutes each
+soak: ## fuzz reading, validation and plan (FUZZ_RUNS=1000000); kill the operator, the runner and the S3 server at random moments, again and again (ROUNDS=10, about 3 minutes each); decide 10,000 generated requests
+	@FUZZ_KEEP=1 FUZZ_RUNS=$(FUZZ_RUNS) FUZZ_SEED=$$RANDOM fuzz/run
 	@$(LAB) tools >/dev/null
 	@$(CARGO) test --locked --test cluster --test runner --no-run
 	@echo "== The runner and the S3 server, killed $(KILLS) times"

@@ -4,6 +4,7 @@
 mod audit;
 mod bare;
 mod measured;
+mod offline;
 #[allow(dead_code, reason = "the other benchmark asks for its processor time")]
 mod operator;
 mod requests;
@@ -25,7 +26,7 @@ fn main() -> Result<()> {
         let applies = runtime.block_on(bare_run(apps, bare::Mode::Apply))?;
         runtime.block_on(operator_run(apps, rest, &creates, &applies))?;
     }
-    measured::plan_of_many(10_000)?;
+    offline::measure(10_000)?;
     measured::page_of_many(100)
 }
 

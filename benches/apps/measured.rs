@@ -1,4 +1,4 @@
-//! Single measurements: rates, repairs, offline plans.
+//! Single measurements: rates and repairs.
 
 use crate::requests::{app, municipality};
 use anyhow::{Context, Result};
@@ -6,8 +6,6 @@ use futures::TryStreamExt;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Client;
 use kube::api::{Api, DeleteParams, WatchEvent, WatchParams};
-use std::fmt::Write as _;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How long writing some objects took.
@@ -61,36 +59,6 @@ pub async fn repairs(client: &Client, apps: usize, count: usize) -> Result<Vec<u
 pub fn percentile(sorted: &[u128], percent: usize) -> u128 {
     let at = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     sorted.get(at).copied().unwrap_or_default()
-}
-
-/// Times the offline plan of many requests.
-pub fn plan_of_many(count: usize) -> Result<()> {
-    let folder = tempfile::tempdir()?;
-    let platform = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/platform");
-    let mut text = String::new();
-    for n in 0..count {
-        let slug = format!("bench-{}", n / 100);
-        write!(
-            text,
-            "---\napiVersion: kopnams.lv/v1alpha1\nkind: MunicipalityApp\nmetadata: {{name: app-{n}, namespace: {slug}}}\nspec:\n  system: website\n  hostname: app-{n}.{slug}.example.lv\n  parameters: {{siteTitle: Mērījums}}\n"
-        )?;
-        if n % 100 == 0 {
-            let code = 9_000_000 + n / 100;
-            let municipality = format!(
-                "---\napiVersion: kopnams.lv/v1alpha1\nkind: Municipality\nmetadata: {{name: {slug}}}\nspec:\n  code: \"{code}\"\n  title: {{lv: Mērījums, en: Benchmark}}\n  peerGroup: municipality\n  allotment: {{cpu: \"1000\", memory: 4000Gi, storage: 9000Gi, apps: 1000}}\n  zones: [{slug}.example.lv]\n  contacts: {{technical: it@example.lv, security: drosiba@example.lv, dataProtection: dati@example.lv}}\n"
-            );
-            std::fs::write(folder.path().join(format!("{slug}.yaml")), municipality)?;
-        }
-        if n % 100 == 99 {
-            std::fs::write(folder.path().join(format!("requests-{}.yaml", n / 100)), &text)?;
-            text.clear();
-        }
-    }
-    let begun = Instant::now();
-    let output = Command::new(env!("CARGO_BIN_EXE_kopnams")).arg("plan").arg(platform).arg(folder.path()).output()?;
-    let seconds = begun.elapsed().as_secs_f64();
-    println!("{count} requests | kopnams plan | {seconds:.2} s, {}", output.status);
-    Ok(())
 }
 
 /// The request page for so many systems, beside checking the same files: that reads and compiles them too.

@@ -1,7 +1,7 @@
 //! What a change of files comes to: what was granted before keeps its place, and what is not among the files any more goes.
 
 use super::gather::{self, Standing};
-use super::{Outcome, Review, review, review_of};
+use super::{Outcome, Review, review_of};
 use crate::policy::AppKey;
 use crate::request::app::Grant;
 use crate::request::check::Definitions;
@@ -26,8 +26,10 @@ pub struct Change {
 #[must_use]
 pub fn change(base: &Tree, head: &Tree, definitions: &Definitions) -> Change {
     let now = Timestamp::UNIX_EPOCH;
-    let before = review(base, None, definitions, now);
-    let mut gathered = gather::gather(head, None, definitions);
+    let checked = gather::check(base, definitions);
+    let checked_head = gather::check_beside(head, base, &checked, definitions);
+    let before = review_of(gather::gather_checked(base, checked, None, definitions), now);
+    let mut gathered = gather::gather_checked(head, checked_head, None, definitions);
     let granted = before.apps.iter().filter_map(|(key, outcome)| outcome.grant().map(|grant| (key, grant)));
     let (mut removed, mut standing) = (BTreeMap::new(), BTreeMap::new());
     for (key, grant) in granted {
@@ -53,9 +55,10 @@ fn still_refused(before: &Review, base: &Tree, head: &Tree) -> HashSet<String> {
         let key = AppKey::new(document.namespace(), document.name());
         document.kind() == "MunicipalityApp" && matches!(before.apps.get(&key), Some(Outcome::Refused { .. }))
     };
-    let was: HashMap<String, &Document> = base.documents.iter().filter(refused).map(|document| (document.object(), document)).collect();
+    let was: HashMap<String, &Document> =
+        base.documents.iter().map(|document| &**document).filter(refused).map(|document| (document.object(), document)).collect();
     let stands = |document: &&Document| was.get(&document.object()).is_some_and(|before| before.value == document.value);
-    head.documents.iter().filter(stands).map(Document::object).collect()
+    head.documents.iter().map(|document| &**document).filter(stands).map(Document::object).collect()
 }
 
 /// What is found after and was not found before. A line that moved is not new.

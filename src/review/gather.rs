@@ -6,7 +6,8 @@ use crate::request::check::{Checker, Definitions, Object};
 use crate::request::read::{Document, Finding, Tree, spread};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// Identifies an object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,14 +71,39 @@ pub struct Gathered<'a> {
     pub findings: Vec<Finding>,
 }
 
+/// An object, or why a document is none.
+pub type Checked = Result<Object, Vec<Finding>>;
+
+/// Checks every document by itself.
+#[must_use]
+pub fn check(tree: &Tree, definitions: &Definitions) -> Vec<Checked> {
+    spread::spread(&tree.documents, || Checker::new(definitions), |checker, document| checker.check(document))
+}
+
+/// The same beside a tree that was checked already: of a document that is in both nothing else can be said.
+#[must_use]
+pub fn check_beside(tree: &Tree, other: &Tree, checked: &[Checked], definitions: &Definitions) -> Vec<Checked> {
+    let known: HashMap<_, _> = other.documents.iter().map(|document| Arc::as_ptr(document).addr()).zip(checked).collect();
+    let check = |checker: &mut Checker<'_>, document: &Arc<Document>| match known.get(&Arc::as_ptr(document).addr()) {
+        Some(checked) => (*checked).clone(),
+        None => checker.check(document),
+    };
+    spread::spread(&tree.documents, || Checker::new(definitions), check)
+}
+
 /// Checks every document and gathers the objects.
 #[must_use]
 pub fn gather<'a>(tree: &'a Tree, live: Option<&'a Tree>, definitions: &Definitions) -> Gathered<'a> {
+    gather_checked(tree, check(tree, definitions), live, definitions)
+}
+
+/// Gathers the objects of documents that were checked.
+#[must_use]
+pub fn gather_checked<'a>(tree: &'a Tree, checked: Vec<Checked>, live: Option<&'a Tree>, definitions: &Definitions) -> Gathered<'a> {
     let mut gathered = Gathered { findings: tree.findings.clone(), ..Gathered::default() };
     if let Some(live) = live {
         gathered.cluster(live, definitions);
     }
-    let checked = spread::spread(&tree.documents, || Checker::new(definitions), |checker, document| checker.check(document));
     for (document, checked) in tree.documents.iter().zip(checked) {
         gathered.seen.insert(document.kind().to_string());
         match checked {

@@ -46,7 +46,7 @@ pub fn tree(texts: &[&str]) -> Tree {
     let mut tree = Tree::default();
     for (layer, text) in texts.iter().enumerate() {
         let (documents, findings) = read::parse(&format!("{layer}.yaml"), layer, text.as_bytes());
-        tree.documents.extend(documents);
+        tree.documents.extend(documents.into_iter().map(std::sync::Arc::new));
         tree.findings.extend(findings);
     }
     tree

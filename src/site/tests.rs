@@ -16,7 +16,7 @@ fn reviewed(more: &[String]) -> Review {
     for (layer, text) in more.iter().enumerate() {
         let (documents, broken) = read::parse("more.yaml", layer + 2, text.as_bytes());
         assert!(broken.is_empty(), "{broken:?}");
-        tree.documents.extend(documents);
+        tree.documents.extend(documents.into_iter().map(std::sync::Arc::new));
     }
     review(&tree, None, &Definitions::compile().unwrap(), Timestamp::UNIX_EPOCH)
 }

@@ -64,7 +64,7 @@ async fn taken(world: &World, requests: Vec<Value>) -> Vec<Value> {
 /// The reason for which each request is refused, or none, as the files come to it.
 fn offline(requests: &[Value]) -> BTreeMap<AppKey, Option<String>> {
     let mut tree: Tree = read::read(&[PLATFORM.into()]).unwrap();
-    tree.documents.extend(requests.iter().enumerate().map(|(number, request)| document(number, request)));
+    tree.documents.extend(requests.iter().enumerate().map(|(number, request)| std::sync::Arc::new(document(number, request))));
     let review = review(&tree, None, &Definitions::compile().unwrap(), jiff::Timestamp::now());
     let reason = |outcome: &Outcome| outcome.because().first().map(|finding| finding.code.as_str().to_owned());
     review.apps.iter().map(|(key, outcome)| (key.clone(), reason(outcome))).collect()

@@ -12,6 +12,7 @@ use jsonschema::Validator;
 use kube::core::cel;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An object that the API server would take, as the release reads it.
 #[derive(Clone, Debug)]
@@ -24,8 +25,8 @@ pub enum Object {
     System(Box<HostedSystemSpec>),
     /// A municipality.
     Municipality(Box<MunicipalitySpec>),
-    /// A request.
-    App(Box<MunicipalityAppSpec>),
+    /// A request; there are many, and two sides of a change share what stands in both.
+    App(Arc<MunicipalityAppSpec>),
     /// A namespace that exists, and whether the operator made it.
     Namespace {
         /// It carries the operator's label.
@@ -55,6 +56,9 @@ pub struct DefinitionError {
     kind: &'static str,
     problem: String,
 }
+
+/// What is said of one object at most: whoever has more to mend begins with these.
+pub const FINDINGS: usize = 1_000;
 
 const KINDS: [&str; 5] = ["Platform", "DataClass", "HostedSystem", "Municipality", "MunicipalityApp"];
 
@@ -135,7 +139,7 @@ impl<'a> Checker<'a> {
         strict::without_defaulted_nulls(&mut value, &definition.open);
         let mut found = structure::metadata(document, definition.namespaced);
         if !definition.validator.is_valid(&value) {
-            let errors = definition.validator.iter_errors(&value);
+            let errors = definition.validator.iter_errors(&value).take(FINDINGS);
             found.extend(errors.map(|error| structure::explain(document, &definition.strict, &error)));
         }
         if !found.is_empty() {
@@ -155,7 +159,7 @@ fn read(kind: &str, spec: Value) -> serde_json::Result<Object> {
         "DataClass" => Object::Class(serde_json::from_value(spec)?),
         "HostedSystem" => Object::System(serde_json::from_value(spec)?),
         "Municipality" => Object::Municipality(serde_json::from_value(spec)?),
-        _ => Object::App(serde_json::from_value(spec)?),
+        _ => Object::App(Arc::new(serde_json::from_value(spec)?)),
     })
 }
 

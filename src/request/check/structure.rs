@@ -1,5 +1,6 @@
 //! What is wrong with an object's shape, in words.
 
+use super::FINDINGS;
 use crate::policy::{Reason, listed};
 use crate::request::read::{Document, Finding, place};
 use jsonschema::ValidationError;
@@ -30,7 +31,7 @@ pub fn metadata(document: &Document, namespaced: bool) -> Vec<Finding> {
     }
     for map in ["labels", "annotations"] {
         let entries = field(&format!("/metadata/{map}")).and_then(Value::as_object).into_iter().flatten();
-        for (name, _) in entries.filter(|(_, value)| !value.is_string()) {
+        for (name, _) in entries.filter(|(_, value)| !value.is_string()).take(FINDINGS) {
             let path = place::joined(&format!("/metadata/{map}"), name);
             reject(&path, &format!("`{name}` must be text; write its value in quotes"));
         }

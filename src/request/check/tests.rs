@@ -135,3 +135,16 @@ fn null_is_nothing_for_an_object_of_any_fields_and_wrong_for_text() {
     let found = refused(&APP.replace("system: website", "system:"));
     assert!(found[0].2.starts_with("spec.system is empty; write text"), "{found:?}");
 }
+
+#[test]
+fn of_one_object_no_more_is_said_than_anybody_reads() {
+    let labels = (0..3_000).fold(String::new(), |text, n| text + &format!("a{n}: 1, "));
+    let name = "x".repeat(100_000);
+    let text = format!(
+        "apiVersion: kopnams.lv/v1alpha1\nkind: Municipality\nmetadata: {{name: {name}, labels: {{{labels}}}}}\nspec: {{zones: [{}]}}\n",
+        "1,".repeat(3_000)
+    );
+    let found = check(&text).unwrap_err();
+    let written: usize = found.iter().map(|finding| finding.object.len() + finding.message.len() + finding.path.len()).sum();
+    assert!(found.len() > 1_000 && written < 1 << 21, "{} findings of {written} bytes", found.len());
+}

@@ -6,12 +6,12 @@
 
 use super::files::{ReadError, is_read};
 use super::folders::{Entry, Folders, Kind};
-use super::{FILE_MAX, START, Tree, collected, parse_within, spread, too_large, unreadable, without_rules};
+use super::{Document, FILE_MAX, START, Tree, collected, parse_within, spread, too_large, unreadable, without_rules};
 use crate::request::access;
 use gix::bstr::ByteSlice;
 use gix::objs::tree::EntryKind;
 use gix::{ObjectId, ThreadSafeRepository};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -163,13 +163,25 @@ impl Snapshot {
     /// # Errors
     /// An object is missing or broken.
     pub fn read(&self) -> Result<Tree, GitError> {
+        self.read_beside(None)
+    }
+
+    /// The same beside a tree that was read already: what is the same file there is taken from it.
+    ///
+    /// # Errors
+    /// An object is missing or broken.
+    pub fn read_beside(&self, other: Option<(&Self, &Tree)>) -> Result<Tree, GitError> {
         let hidden = |path: &Path| path.iter().any(|part| part.as_bytes().starts_with(b"."));
         let wanted: Vec<_> = self.nodes.iter().filter(|(path, node)| node.kind != Kind::Folder && is_read(path) && !hidden(path)).collect();
+        let known = other.map(|(snapshot, tree)| Known::of(snapshot, tree));
         let contents = spread::spread(
             &wanted,
             || self.repository.to_thread_local(),
             |repository, (path, node)| {
                 let name = path.display().to_string();
+                if let Some(documents) = known.as_ref().and_then(|known| known.documents(path, node, &name)) {
+                    return Ok((documents, Vec::new()));
+                }
                 let whole = |message: String| Ok((Vec::new(), vec![unreadable(&Arc::from(&*name), START, message)]));
                 if node.kind != Kind::File {
                     let message = "this is no ordinary file, and nothing is followed out of a repository; put the file itself here";
@@ -181,7 +193,8 @@ impl Snapshot {
                 }
                 let bytes = content_of(repository, node.id, &name)?;
                 let content = parse_within(&name, 0, &bytes, FILE_MAX);
-                Ok(if name == access::FILE { without_rules(content, &name, &bytes) } else { content })
+                let (documents, findings) = if name == access::FILE { without_rules(content, &name, &bytes) } else { content };
+                Ok((documents.into_iter().map(Arc::new).collect(), findings))
             },
         );
         collected(contents)
@@ -198,6 +211,31 @@ impl Snapshot {
             return Ok(None);
         }
         content_of(&repository, node.id, &name).map(Some)
+    }
+}
+
+/// What was read of another tree.
+struct Known<'a> {
+    nodes: &'a BTreeMap<PathBuf, Node>,
+    documents: HashMap<&'a str, Vec<&'a Arc<Document>>>,
+    /// Files about which there was something to say; it is said anew.
+    found: HashSet<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn of(snapshot: &'a Snapshot, tree: &'a Tree) -> Self {
+        let found = tree.findings.iter().map(|finding| &*finding.file).collect();
+        let mut documents: HashMap<_, Vec<_>> = HashMap::new();
+        for document in &tree.documents {
+            documents.entry(&*document.file).or_default().push(document);
+        }
+        Self { nodes: &snapshot.nodes, documents, found }
+    }
+
+    /// What stands in a file, if it is the very same there.
+    fn documents(&self, path: &Path, node: &Node, name: &str) -> Option<Vec<Arc<Document>>> {
+        let same = self.nodes.get(path) == Some(node) && !self.found.contains(name);
+        same.then(|| self.documents.get(name).into_iter().flatten().map(|document| Arc::clone(document)).collect())
     }
 }
 

@@ -34,13 +34,16 @@ const FILE_MAX: usize = 4 << 20;
 /// Larger than what a cluster says of a hundred thousand apps.
 const LIVE_MAX: usize = 1 << 30;
 
+/// Bytes of the longest name that an object may have.
+const NAME_MAX: usize = 253;
+
 /// Everything that was read.
 #[derive(Clone, Debug, Default)]
 pub struct Tree {
     /// How many files.
     pub files: usize,
-    /// The documents, in the order of the files.
-    pub documents: Vec<Document>,
+    /// The documents, in the order of the files. What two trees have in common is read once.
+    pub documents: Vec<Arc<Document>>,
     /// What is wrong with whole files.
     pub findings: Vec<Finding>,
 }
@@ -65,13 +68,36 @@ pub struct Document {
 impl Tree {
     /// Names the files otherwise.
     pub fn rename(&mut self, name: impl Fn(&str) -> String) {
-        let findings = self.documents.iter_mut().flat_map(|document| &mut document.findings).chain(&mut self.findings);
-        for finding in findings {
-            finding.file = name(&finding.file).into();
-        }
+        let rename = |findings: &mut [Finding]| findings.iter_mut().for_each(|finding| finding.file = name(&finding.file).into());
+        rename(&mut self.findings);
         for document in &mut self.documents {
+            let document = Arc::make_mut(document);
+            rename(&mut document.findings);
             document.file = name(&document.file).into();
         }
+    }
+
+    /// The first layer above all of it.
+    #[must_use]
+    pub fn above(&self) -> usize {
+        self.documents.iter().map(|document| document.layer + 1).max().unwrap_or(0)
+    }
+
+    /// Raises everything into a layer.
+    pub fn raise(&mut self, layer: usize) {
+        for document in self.documents.iter_mut().filter(|document| document.layer < layer) {
+            Arc::make_mut(document).layer = layer;
+        }
+    }
+
+    /// Both, the other above it.
+    #[must_use]
+    pub fn under(mut self, mut other: Self) -> Self {
+        other.raise(self.above());
+        self.files += other.files;
+        self.findings.extend(other.findings);
+        self.documents.extend(other.documents);
+        self
     }
 }
 
@@ -108,7 +134,7 @@ fn read_within(paths: &[PathBuf], limit: usize) -> Result<Tree, ReadError> {
 }
 
 /// What stands in one file, and what is wrong with it as a whole.
-type Content = (Vec<Document>, Vec<Finding>);
+type Content<D = Document> = (Vec<D>, Vec<Finding>);
 
 /// What stands in the file at the top of a repository that says who may change what: nothing that is asked for.
 fn without_rules(content: Content, name: &str, bytes: &[u8]) -> Content {
@@ -121,11 +147,11 @@ fn without_rules(content: Content, name: &str, bytes: &[u8]) -> Content {
 }
 
 /// The tree of all files, or why one of them could not be read.
-fn collected<E>(contents: Vec<Result<Content, E>>) -> Result<Tree, E> {
+fn collected<D: Into<Arc<Document>>, E>(contents: Vec<Result<Content<D>, E>>) -> Result<Tree, E> {
     let mut tree = Tree { files: contents.len(), ..Tree::default() };
     for content in contents {
         let (documents, findings) = content?;
-        tree.documents.extend(documents);
+        tree.documents.extend(documents.into_iter().map(Into::into));
         tree.findings.extend(findings);
     }
     Ok(tree)
@@ -270,9 +296,9 @@ impl Document {
     /// The object as findings name it.
     #[must_use]
     pub fn object(&self) -> String {
-        let kind = if self.kind().is_empty() { "(no kind)" } else { self.kind() };
-        let name = if self.name().is_empty() { "(no name)" } else { self.name() };
-        match self.namespace() {
+        let kind = if self.kind().is_empty() { "(no kind)" } else { shortened(self.kind()) };
+        let name = if self.name().is_empty() { "(no name)" } else { shortened(self.name()) };
+        match shortened(self.namespace()) {
             "" => format!("{kind}/{name}"),
             namespace => format!("{kind}/{namespace}/{name}"),
         }
@@ -294,6 +320,11 @@ impl Document {
         let (file, object) = (Arc::clone(&self.file), self.object());
         Finding { file, line: spot.line, column: spot.column, code: code.into(), object, path, message, fix: None }
     }
+}
+
+/// A name in each of many findings: Kubernetes has none that is longer, but a file may hold anything.
+fn shortened(name: &str) -> &str {
+    &name[..name.floor_char_boundary(NAME_MAX)]
 }
 
 #[cfg(test)]

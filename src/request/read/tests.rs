@@ -40,7 +40,7 @@ fn folders_are_read_in_order_and_each_file_once() {
         write(name);
     }
     let tree = read(&[folder.path().to_path_buf(), folder.path().join("b.yaml")]).unwrap();
-    assert_eq!(tree.documents.iter().map(Document::kind).collect::<Vec<_>>(), ["a.yml", "b.yaml", "sub/c.json"]);
+    assert_eq!(tree.documents.iter().map(|document| document.kind()).collect::<Vec<_>>(), ["a.yml", "b.yaml", "sub/c.json"]);
     let missing = read(&[folder.path().join("nowhere")]).unwrap_err();
     assert!(missing.to_string().contains("nowhere"));
     std::fs::create_dir(folder.path().join("empty")).unwrap();

@@ -8,8 +8,13 @@ use std::collections::HashMap;
 
 /// Deeper than any request; a deeper document would only cost memory.
 const DEPTH: usize = 64;
-/// How many values aliases may add to a file.
+/// How many values aliases may add to a file, and anchors may keep for them; so many bytes of text count as one more.
 const EXPANDED: usize = 50_000;
+const TEXT: usize = 64;
+/// Bytes of a field's name: each finding names all fields that it stands in.
+const NAME: usize = 1_024;
+/// Of so many doubtful spellings one is told each; whoever has more begins with these.
+const REMARKS: usize = 1_000;
 
 /// One document of a file.
 #[derive(Clone, Debug, Default)]
@@ -83,7 +88,7 @@ struct Frame {
 struct Anchored {
     value: Value,
     place: Place,
-    values: usize,
+    weight: usize,
     height: usize,
 }
 
@@ -142,10 +147,17 @@ impl Builder {
         if text == "<<" && !as_text {
             return Err(broken(here, "merge keys (<<) are not read; write the fields out"));
         }
-        let Some(Frame { open: Open::Fields { places, key, .. }, .. }) = self.stack.last_mut() else {
+        if name.len() > NAME {
+            return Err(broken(here, &format!("the name of a field is longer than {NAME} bytes; write a shorter one")));
+        }
+        let told = self.remarks.len() < REMARKS;
+        let Some(Frame { open: Open::Fields { places, key, map }, .. }) = self.stack.last_mut() else {
             return Ok(());
         };
-        let first = places.iter().find(|(known, ..)| **known == *name).map(|(_, first, _)| first.line);
+        // Looked for in the map first: one after another it would take a day for the fields of a file that is made so.
+        let first = (told && map.contains_key(&name))
+            .then(|| places.iter().find(|(known, ..)| **known == *name).map(|(_, first, _)| first.line))
+            .flatten();
         *key = Some((name.clone(), here));
         if let Some(doubt) = doubt {
             self.remark(here, doubt.of_key(text, value));
@@ -163,12 +175,20 @@ impl Builder {
         if matches!(self.stack.last(), Some(Frame { open: Open::Fields { key: None, .. }, .. })) {
             return Err(broken(here, "an alias cannot be the name of a field; write the name out"));
         }
-        self.expanded += anchored.values;
-        if self.expanded > EXPANDED || self.stack.len() + anchored.height > DEPTH {
+        let (weight, height) = (anchored.weight, anchored.height);
+        self.expand(weight, height, here)?;
+        let Some(Anchored { value, place, .. }) = self.anchors.get(&anchor) else { return Ok(()) };
+        let (value, place) = (value.clone(), place.clone());
+        self.add(value, place, 0)
+    }
+
+    /// Counts a copy of what an anchor names.
+    fn expand(&mut self, weight: usize, height: usize, here: Spot) -> Result<(), Broken> {
+        self.expanded += weight;
+        if self.expanded > EXPANDED || self.stack.len() + height > DEPTH {
             return Err(broken(here, "aliases make this file too large to be read; write the values out"));
         }
-        let (value, place) = (anchored.value.clone(), anchored.place.clone());
-        self.add(value, place, 0)
+        Ok(())
     }
 
     fn open(&mut self, open: Open, anchor: usize, tag: Option<&Tag>, here: Spot) -> Result<(), Broken> {
@@ -188,16 +208,26 @@ impl Builder {
             return Ok(());
         };
         let (value, inner) = match frame.open {
-            Open::Items { values, places } => (Value::Array(values), Inner::Items(places)),
-            Open::Fields { map, places, .. } => (Value::Object(map), Inner::Fields(places)),
+            // Room for more is most of what thousands of small requests would keep.
+            Open::Items { mut values, mut places } => {
+                values.shrink_to_fit();
+                places.shrink_to_fit();
+                (Value::Array(values), Inner::Items(places))
+            }
+            Open::Fields { map, mut places, .. } => {
+                places.shrink_to_fit();
+                (Value::Object(map), Inner::Fields(places))
+            }
         };
         self.add(value, Place { spot: frame.spot, inner }, frame.anchor)
     }
 
     fn add(&mut self, value: Value, place: Place, anchor: usize) -> Result<(), Broken> {
         if anchor != 0 {
-            let (values, height) = measure(&value);
-            self.anchors.insert(anchor, Anchored { value: value.clone(), place: place.clone(), values, height });
+            let (weight, height) = measure(&value);
+            // What is kept is a copy, too, and anchors may stand inside each other.
+            self.expand(weight, 0, place.spot)?;
+            self.anchors.insert(anchor, Anchored { value: value.clone(), place: place.clone(), weight, height });
         }
         match self.stack.last_mut().map(|frame| &mut frame.open) {
             None => self.root = Some((value, place)),
@@ -223,6 +253,9 @@ impl Builder {
     }
 
     fn remark(&mut self, spot: Spot, message: String) {
+        if self.remarks.len() >= REMARKS {
+            return;
+        }
         let mut path = String::new();
         for frame in &self.stack {
             match &frame.open {
@@ -239,14 +272,18 @@ fn broken(spot: Spot, message: &str) -> Broken {
     Broken { spot, message: message.to_string() }
 }
 
-/// How many values there are in one, and how deep they stand.
+/// How much there is in a value, and how deep it stands.
 fn measure(value: &Value) -> (usize, usize) {
-    let sum = |parts: &mut dyn Iterator<Item = &Value>| {
-        parts.map(measure).fold((1, 1), |(values, height), (more, deep)| (values + more, height.max(deep + 1)))
+    let sum = |parts: &mut dyn Iterator<Item = (usize, &Value)>| {
+        parts.fold((1, 1), |(weight, height), (name, part)| {
+            let (more, deep) = measure(part);
+            (weight + name + more, height.max(deep + 1))
+        })
     };
     match value {
-        Value::Array(items) => sum(&mut items.iter()),
-        Value::Object(map) => sum(&mut map.values()),
+        Value::Array(items) => sum(&mut items.iter().map(|item| (0, item))),
+        Value::Object(map) => sum(&mut map.iter().map(|(name, field)| (name.len() / TEXT, field))),
+        Value::String(text) => (1 + text.len() / TEXT, 1),
         _ => (1, 1),
     }
 }

@@ -71,8 +71,12 @@ impl Sides {
 
 /// Compares two commits. What lies in `paths`, such as the platform's objects of another repository, is on both sides.
 pub fn compare_snapshots(sides: &Sides, paths: &[PathBuf], layout: Layout) -> Result<(Change, Side, Side)> {
-    let (base, head) = (of_snapshot(sides.base(), layout)?, of_snapshot(&sides.head, layout)?);
-    between(base, head, paths)
+    let shared = shared(paths)?;
+    let mut base = of_snapshot(sides.base(), layout, None)?;
+    // Before the other takes from it: what is in both is to be one and the same.
+    base.tree.raise(shared.above());
+    let head = of_snapshot(&sides.head, layout, Some((sides.base(), &base.tree)))?;
+    between(base, head, shared)
 }
 
 /// Reads both sides, commits or folders, and compares them.
@@ -85,14 +89,18 @@ pub fn compare(base: &str, head: &str, repo: &Path, paths: &[PathBuf], layout: L
             Err(_) => {}
         }
     }
-    between(side(base, repo, layout)?, side(head, repo, layout)?, paths)
+    between(side(base, repo, layout)?, side(head, repo, layout)?, shared(paths)?)
 }
 
-fn between(base: Read, head: Read, paths: &[PathBuf]) -> Result<(Change, Side, Side)> {
+/// What is on both sides.
+fn shared(paths: &[PathBuf]) -> Result<Tree> {
+    Ok(if paths.is_empty() { Tree::default() } else { read::read(paths)? })
+}
+
+fn between(base: Read, head: Read, shared: Tree) -> Result<(Change, Side, Side)> {
     let definitions = Definitions::compile()?;
-    let shared = if paths.is_empty() { Tree::default() } else { read::read(paths)? };
-    let change = change(&joined(&shared, base.tree), &joined(&shared, head.tree), &definitions);
-    Ok((change, base.side, head.side))
+    let (before, after) = (shared.clone().under(base.tree), shared.under(head.tree));
+    Ok((change(&before, &after, &definitions), base.side, head.side))
 }
 
 /// Whether a side is written as a path, so that no commit is meant.
@@ -107,14 +115,14 @@ fn side(name: &str, repo: &Path, layout: Layout) -> Result<Read> {
         return folder_side(name, folder, layout);
     }
     match git::open(repo).and_then(|repository| Snapshot::take(&repository, name)) {
-        Ok(snapshot) => of_snapshot(&snapshot, layout),
+        Ok(snapshot) => of_snapshot(&snapshot, layout, None),
         Err(git::GitError::NoCommit { .. } | git::GitError::NoRepository { .. }) if folder.is_dir() => folder_side(name, folder, layout),
         Err(error) => Err(error.into()),
     }
 }
 
-fn of_snapshot(snapshot: &Snapshot, layout: Layout) -> Result<Read> {
-    let mut tree = snapshot.read()?;
+fn of_snapshot(snapshot: &Snapshot, layout: Layout, beside: Option<(&Snapshot, &Tree)>) -> Result<Read> {
+    let mut tree = snapshot.read_beside(beside)?;
     let misplaced = layout::check(snapshot, &[PathBuf::new()], layout, &tree)?;
     tree.findings.extend(misplaced);
     Ok(Read { side: Side { name: snapshot.name.clone(), commit: Some(snapshot.commit.clone()) }, tree })
@@ -131,14 +139,4 @@ fn folder_side(name: &str, folder: &Path, layout: Layout) -> Result<Read> {
     // As they are named within it, or the same finding in both would be two.
     tree.rename(|file| Path::new(file).strip_prefix(folder).map_or_else(|_| file.to_owned(), |path| path.display().to_string()));
     Ok(Read { side: Side { name: name.to_owned(), commit: None }, tree })
-}
-
-/// What both sides share, and over it what is of one.
-fn joined(shared: &Tree, own: Tree) -> Tree {
-    let mut tree = shared.clone();
-    let layer = shared.documents.iter().map(|document| document.layer + 1).max().unwrap_or(0);
-    tree.files += own.files;
-    tree.findings.extend(own.findings);
-    tree.documents.extend(own.documents.into_iter().map(|document| read::Document { layer, ..document }));
-    tree
 }

@@ -185,3 +185,22 @@ fn what_unfolds_to_more_than_it_may_is_not_unfolded() {
         Err(error) => assert!(error.to_string().contains("larger than 64 MiB"), "{error}"),
     }
 }
+
+#[test]
+fn what_is_the_same_on_both_sides_is_read_once_and_said_on_both() {
+    let made = Repository::new();
+    for (name, text) in [(PLACE, REQUEST), ("stays.yaml", REQUEST), ("broken.yaml", "a: [\n"), ("empty.yaml", "")] {
+        made.write(name, text);
+    }
+    let base = made.take(&made.commit()).unwrap();
+    made.write(PLACE, &format!("# Otherwise.\n{REQUEST}"));
+    made.write("new.yaml", REQUEST);
+    let head = made.take(&made.commit()).unwrap();
+    let before = base.read().unwrap();
+    let (alone, beside) = (head.read().unwrap(), head.read_beside(Some((&base, &before))).unwrap());
+    let told = |tree: &Tree| format!("{} {:?} {:?}", tree.files, tree.documents, tree.findings);
+    assert_eq!(told(&alone), told(&beside));
+    let shared = |document: &Arc<Document>| before.documents.iter().any(|before| Arc::ptr_eq(before, document));
+    let shared: Vec<&str> = beside.documents.iter().filter(|document| shared(document)).map(|document| &*document.file).collect();
+    assert_eq!((shared, beside.findings.len()), (vec!["stays.yaml"], 1));
+}

@@ -69,6 +69,33 @@ fn aliases_repeat_a_value_but_never_without_bound() {
 }
 
 #[test]
+fn copies_of_long_texts_and_anchors_in_each_other_are_bounded() {
+    let long = "x".repeat(1 << 20);
+    assert!(why(&format!("a: &a {long}\nb: [{}]\n", "*a,".repeat(1_000))).message.contains("too large"));
+    assert!(why(&format!("a: &a {{{}: 1}}\nb: [{}]\n", "x".repeat(1_000), "*a,".repeat(50_000))).message.contains("too large"));
+    let nested = (0..60).fold(String::new(), |text, n| text + &format!("&a{n} [")) + &"1,".repeat(10_000) + &"]".repeat(60);
+    assert!(why(&nested).message.contains("too large"));
+}
+
+#[test]
+fn names_and_remarks_are_bounded() {
+    assert!(why(&format!("? {}\n: 1\n", "x".repeat(1_025))).message.contains("longer than 1024 bytes"));
+    let deep = (0..60).fold(String::new(), |text, n| text + &format!("{{{}{n}: ", "x".repeat(1_000))) + "[" + &"no,".repeat(100_000) + "]";
+    let read = one(&(deep + &"}".repeat(60)));
+    assert_eq!(read.remarks.len(), 1_000);
+}
+
+#[test]
+fn many_fields_are_read_as_fast_as_few() {
+    let begun = std::time::Instant::now();
+    let fields = (0..200_000).fold(String::new(), |text, n| text + &format!("a{n}: 1\n"));
+    let twice = format!("{fields}{}", "a199999: 1\n".repeat(50_000));
+    assert_eq!(one(&twice).remarks.len(), 1_000);
+    // One after another these are 20,000,000,000 comparisons.
+    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+}
+
+#[test]
 fn depth_is_bounded() {
     assert!(why(&format!("{}{}", "[".repeat(80), "]".repeat(80))).message.contains("64 deep"));
     let block = (0..100).fold(String::new(), |text, n| text + &" ".repeat(n) + "a:\n");

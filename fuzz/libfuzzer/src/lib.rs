@@ -1,0 +1,1 @@
+//! libFuzzer, for `fuzz/run`.
