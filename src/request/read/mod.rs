@@ -134,7 +134,7 @@ fn read_within(paths: &[PathBuf], limit: usize) -> Result<Tree, ReadError> {
 }
 
 /// What stands in one file, and what is wrong with it as a whole.
-type Content = (Vec<Document>, Vec<Finding>);
+type Content<D = Document> = (Vec<D>, Vec<Finding>);
 
 /// What stands in the file at the top of a repository that says who may change what: nothing that is asked for.
 fn without_rules(content: Content, name: &str, bytes: &[u8]) -> Content {
@@ -147,7 +147,7 @@ fn without_rules(content: Content, name: &str, bytes: &[u8]) -> Content {
 }
 
 /// The tree of all files, or why one of them could not be read.
-fn collected<D: Into<Arc<Document>>, E>(contents: Vec<Result<(Vec<D>, Vec<Finding>), E>>) -> Result<Tree, E> {
+fn collected<D: Into<Arc<Document>>, E>(contents: Vec<Result<Content<D>, E>>) -> Result<Tree, E> {
     let mut tree = Tree { files: contents.len(), ..Tree::default() };
     for content in contents {
         let (documents, findings) = content?;
