@@ -1,5 +1,6 @@
 //! Runs files through a target: `kopnams-fuzz TARGET FILE…`. Built by `fuzz/run` it is the fuzzer itself, with libFuzzer's main
 //! function and flags, and `KOPNAMS_FUZZ_TARGET` names the target.
+#![allow(unexpected_cfgs, reason = "`fuzz/rustc` sets it")]
 #![cfg_attr(fuzzing, no_main)]
 
 #[cfg(fuzzing)]

@@ -24,9 +24,9 @@ pub fn run(input: &[u8]) -> Result<()> {
     for language in [Language::Lv, Language::En] {
         let comment = markdown(&review, language);
         assert!(comment.len() <= LIMIT, "the comment has {} bytes", comment.len());
-        let _ = github(&review, language);
+        assert!(github(&review, language).lines().count() > 0);
         for (width, colour) in [(None, false), (Some(40), true)] {
-            let _ = text(&review, language, Screen { width, colour });
+            assert!(!text(&review, language, Screen { width, colour }).is_empty());
         }
     }
     json(&review)?;
