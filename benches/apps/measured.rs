@@ -6,6 +6,7 @@ use futures::TryStreamExt;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::Client;
 use kube::api::{Api, DeleteParams, WatchEvent, WatchParams};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// How long writing some objects took.
