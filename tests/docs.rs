@@ -72,7 +72,7 @@ fn links_between_pages_lead_somewhere() {
 /// Every file of code, of the program and of its tests.
 fn sources() -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let mut folders = vec![Path::new(ROOT).join("src"), Path::new(ROOT).join("tests")];
+    let mut folders = ["src", "tests", "fuzz/src", "fuzz/tests"].map(|folder| Path::new(ROOT).join(folder)).to_vec();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap().flatten() {
             let path = entry.path();
