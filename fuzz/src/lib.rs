@@ -18,7 +18,7 @@ pub enum Target {
     Read,
     /// `kopnams validate`: the input is a request beside a platform.
     Validate,
-    /// `kopnams plan --base --head`: the input is a request before and after, with a line [`plan::BETWEEN`] between.
+    /// `kopnams plan --base --head`: the input is a request before and after, with a line `#### HEAD` between.
     Plan,
     /// Trees of git repositories: the input is an object of one.
     Git,
