@@ -59,7 +59,7 @@ pub struct Authorize {
 pub struct Who {
     /// Whoever made the change, by the login at the forge.
     #[arg(long, value_name = "LOGIN")]
-    pub author: Option<String>,
+    author: Option<String>,
     /// The author's teams, as organisation/team, with commas between.
     #[arg(long, value_name = "TEAMS", value_delimiter = ',')]
     groups: Vec<String>,

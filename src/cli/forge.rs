@@ -5,6 +5,7 @@ use crate::forge::comment::Posted;
 use crate::forge::patience::Patience;
 use crate::forge::{Forge, State, Status, Token};
 use anyhow::{Context, Result, bail};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use std::io::Read;
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ pub struct Comment {
     status_of: Option<String>,
     /// How the commit stands.
     #[arg(long, value_enum, requires = "status_of")]
-    state: Option<StateArg>,
+    state: Option<State>,
     /// The name of the status, by which the forge's rules ask for it.
     #[arg(long, value_name = "NAME", default_value = CONTEXT)]
     context: String,
@@ -75,17 +76,20 @@ pub struct Comment {
 /// The status by which a review is asked for.
 pub const CONTEXT: &str = "kopnams";
 
-/// How a commit stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum StateArg {
-    /// It may be merged.
-    Success,
-    /// It may not be merged as it is.
-    Failure,
-    /// Something is still to come.
-    Pending,
-    /// Nobody knows.
-    Error,
+impl ValueEnum for State {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Success, Self::Failure, Self::Pending, Self::Error]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Success => "It may be merged",
+            Self::Failure => "It may not be merged as it is",
+            Self::Pending => "Something is still to come",
+            Self::Error => "Nobody knows",
+        };
+        Some(PossibleValue::new(self.as_str()).help(help))
+    }
 }
 
 impl Comment {
@@ -111,12 +115,6 @@ impl Comment {
         let forge = self.at.forge()?;
         let (posted, url) = forge.comment(self.number, &self.kind, &body)?;
         if let Some((commit, state)) = self.status_of.as_ref().zip(self.state) {
-            let state = match state {
-                StateArg::Success => State::Success,
-                StateArg::Failure => State::Failure,
-                StateArg::Pending => State::Pending,
-                StateArg::Error => State::Error,
-            };
             forge.status(commit, &Status { state, context: &self.context, description: &self.description, url: Some(&url) })?;
         }
         screen::print(&told(posted, &url)).context("cannot write the output")?;

@@ -7,7 +7,7 @@ use ureq::http::Method;
 /// Characters of a comment that forges take.
 pub const LONGEST: usize = 65_536;
 /// How often is looked anew after it was not clear whether something was written.
-const LOOKS: usize = 4;
+const LOOKS: u32 = 4;
 /// As whom GitHub's own workflows write, whose token may not ask who it is.
 const WORKFLOWS: &str = "github-actions[bot]";
 
@@ -52,7 +52,7 @@ impl Forge {
         let body = format!("<!-- kopnams:{kind} -->\n{}", body.trim_end());
         if body.chars().count() > LONGEST {
             let why = format!("the comment has {} characters, and forges take {LONGEST}", body.chars().count());
-            return Err(ForgeError::Address(why));
+            return Err(ForgeError::Input(why));
         }
         let login = self.login()?;
         let mut posted = Posted::Same;
@@ -82,7 +82,7 @@ impl Forge {
             }
         }
         let what = format!("the comment on pull request {number}");
-        Err(ForgeError::Away { what, why: if unclear.is_empty() { "it was made and is not there".into() } else { unclear }, times: 4 })
+        Err(ForgeError::Away { what, why: if unclear.is_empty() { "it was made and is not there".into() } else { unclear }, times: LOOKS })
     }
 
     /// What one's own comment of a kind says; none when there is none.

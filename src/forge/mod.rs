@@ -28,9 +28,9 @@ const PAGES: usize = 200;
 /// Why the forge did not do what was asked.
 #[derive(Debug, Error)]
 pub enum ForgeError {
-    /// The address is none that a token may be sent to.
+    /// Something that was given cannot be used, and nothing was asked: why, and what to write.
     #[error("{0}")]
-    Address(String),
+    Input(String),
     /// The token does not reach that far.
     #[error("{what}: the forge refuses it ({status}: {said}). {hint}")]
     Forbidden {
@@ -139,7 +139,7 @@ impl Forge {
         let host = api.split_once("://").map(|(_, rest)| rest.split(['/', ':']).next().unwrap_or_default());
         let local = matches!(host, Some("127.0.0.1" | "localhost" | "["));
         if !(api.starts_with("https://") || api.starts_with("http://") && local) {
-            return Err(ForgeError::Address(format!(
+            return Err(ForgeError::Input(format!(
                 "`{api}` is no address of a forge's API that a token may be sent to; write it with https, for example https://git.example.lv/api/v1"
             )));
         }
@@ -147,7 +147,7 @@ impl Forge {
             !part.is_empty() && part != "." && part != ".." && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
         };
         if repository.split('/').count() != 2 || !repository.split('/').all(named) {
-            return Err(ForgeError::Address(format!("`{repository}` is no repository; write OWNER/NAME, for example novadi/pieprasijumi")));
+            return Err(ForgeError::Input(format!("`{repository}` is no repository; write OWNER/NAME, for example novadi/pieprasijumi")));
         }
         let tls = TlsConfig::builder()
             .root_certs(RootCerts::PlatformVerifier)

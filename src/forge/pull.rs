@@ -4,7 +4,7 @@ use super::{Forge, ForgeError, text};
 use crate::request::access::{Owner, Person};
 use jiff::Timestamp;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A pull request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ impl Forge {
     ///
     /// # Errors
     /// See [`ForgeError`]: also that the token may not see who is in a team, which is not the same as nobody.
-    pub fn person(&self, login: &str, owners: &[Owner]) -> Result<Person, ForgeError> {
+    pub fn person(&self, login: &str, owners: &BTreeSet<&Owner>) -> Result<Person, ForgeError> {
         let mut teams = Vec::new();
         for owner in owners {
             let owner = owner.to_string();

@@ -160,8 +160,8 @@ fn category(name: &str, language: Language) -> &str {
 /// Where a system's page lies in a language.
 fn place(name: &str, language: Language) -> String {
     match language {
-        Language::Lv => format!("sistemas/{name}.html"),
-        Language::En => format!("en/systems/{name}.html"),
+        Language::Lv => own(name, language),
+        Language::En => format!("en/{}", own(name, language)),
     }
 }
 

@@ -25,8 +25,8 @@ pub fn markdown(reviewed: &Reviewed<'_>, author: &Person) -> String {
         Verdict::Refused => "⛔",
         Verdict::Mend => "✏️",
     };
-    let [lv, en] = [Language::Lv, Language::En].map(|language| words::verdict(reviewed.verdict, language));
-    let mut out = format!("## {mark} kopnams: {lv} · {en}\n");
+    let en = words::verdict(reviewed.verdict, Language::En);
+    let mut out = format!("## {mark} kopnams: {}\n", words::status(reviewed.verdict));
     out.push_str(&part(reviewed, author, Language::Lv));
     let _ = write!(out, "\n<details><summary>In English: {en}</summary>\n{}\n</details>\n", part(reviewed, author, Language::En));
     let _ = writeln!(out, "\n<sub>{}</sub>", between(&reviewed.plan, Language::En));

@@ -166,7 +166,7 @@ impl ReviewArgs {
             let reviewed = Reviewed::of(&judged);
             let (posted, url) = forge.comment(number, KIND, &markdown::markdown(&reviewed, author))?;
             let (state, description) = (reviewed.verdict.state(), words::status(reviewed.verdict));
-            forge.status(&sides.head.commit, &Status { state, context: CONTEXT, description, url: Some(&url) })?;
+            forge.status(&sides.head.commit, &Status { state, context: CONTEXT, description: &description, url: Some(&url) })?;
             let now = people()?;
             if now == known {
                 screen::print(&format!("{description}; {}", told(posted, &url))).context("cannot write the output")?;
@@ -189,9 +189,7 @@ impl ReviewArgs {
 /// Whoever made a pull request, and whoever agrees to just the commit that was read.
 fn people(forge: &Forge, number: u64, sides: &Sides) -> Result<(Person, Vec<Person>)> {
     let access = rules(sides)?;
-    let owners: Vec<Owner> = access.platform.iter().chain(access.municipalities.values().flatten()).cloned().collect();
-    let owners: BTreeSet<Owner> = owners.into_iter().collect();
-    let owners: Vec<Owner> = owners.into_iter().collect();
+    let owners: BTreeSet<&Owner> = access.platform.iter().chain(access.municipalities.values().flatten()).collect();
     let pull = forge.pull(number)?;
     if pull.head != sides.head.commit {
         bail!(

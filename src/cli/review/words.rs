@@ -18,15 +18,10 @@ pub const fn verdict(verdict: Verdict, language: Language) -> &'static str {
     }
 }
 
-/// The verdict beside the commit, in both languages.
+/// The verdict in both languages.
 #[must_use]
-pub const fn status(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Fine => "var apvienot · may be merged",
-        Verdict::Awaits => "gaida piekrišanu · waits for agreement",
-        Verdict::Refused => "autors to nedrīkst mainīt · not its author's to change",
-        Verdict::Mend => "jālabo · must be mended",
-    }
+pub fn status(verdict: Verdict) -> String {
+    [Language::Lv, Language::En].map(|language| self::verdict(verdict, language)).join(" · ")
 }
 
 /// What is to be done now.
