@@ -105,12 +105,14 @@ pub async fn run(config: kube::Config, settings: Settings, stop: impl Future<Out
     let client = Client::try_from(config.clone()).context("the client could not be made")?;
     let writing = wire::client(&config, fence.clone()).context("the client could not be made")?;
     let gate = Gate::new(fence.clone(), settings.concurrency, settings.patience);
+    // Events go one after the other and take no place of what they are about.
+    let telling = Gate::new(fence.clone(), 1, settings.patience);
     let holder = format!("{}-{}", hostname(), uuid::Uuid::new_v4());
     let ctx = Arc::new(Context {
+        teller: Teller::start(writing.clone(), telling, holder.clone()),
         writer: Writer::new(writing, gate),
         queue: Queue::default(),
         metrics: Metrics::new(),
-        teller: Teller::start(client.clone(), holder.clone()),
         identity: settings.identity.clone(),
         seen_secrets: Mutex::default(),
         world: Mutex::new(World::awaiting(intake::stores())),

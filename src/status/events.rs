@@ -4,6 +4,7 @@
 //! time; an event tells what changes after that, and every refusal.
 
 use super::conditions::find;
+use crate::apply::{ApplyError, Gate};
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::Client;
@@ -72,14 +73,15 @@ pub fn transitions(old: &[Condition], new: &[Condition]) -> Vec<(Severity, Strin
 
 /// Tells notices in the order in which they come, without holding up a reconcile.
 ///
-/// When more come than can be told, the newest are dropped: conditions hold the state in any case.
+/// When more come than can be told, the newest are dropped: conditions hold the state in any case. So are
+/// those that still wait when leadership ends: what another has decided since is not this process's to tell.
 #[derive(Clone, Debug)]
 pub struct Teller(mpsc::Sender<Notice>);
 
 impl Teller {
-    /// Starts telling.
+    /// Starts telling, each notice through the gate.
     #[must_use]
-    pub fn start(client: Client, instance: String) -> Self {
+    pub fn start(client: Client, gate: Gate, instance: String) -> Self {
         let (sender, mut notices) = mpsc::channel::<Notice>(1024);
         tokio::spawn(async move {
             let recorder = Recorder::new(client, Reporter { controller: "kopnams".into(), instance: Some(instance) });
@@ -94,8 +96,10 @@ impl Teller {
                     action: "Reconcile".into(),
                     secondary: None,
                 };
-                if let Err(error) = recorder.publish(&event, &notice.about).await {
-                    tracing::debug!(%error, "an event was not told");
+                match gate.pass(recorder.publish(&event, &notice.about)).await {
+                    Ok(()) => {}
+                    Err(ApplyError::Fenced) => tracing::debug!("an event was not told: this process does not lead any more"),
+                    Err(error) => tracing::debug!(%error, "an event was not told"),
                 }
             }
         });

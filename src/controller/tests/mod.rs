@@ -8,7 +8,9 @@ use crate::desired::Object;
 use crate::live::DeedKey;
 use crate::policy::AppKey;
 use crate::request::{DataClass, HostedSystem, Municipality, MunicipalityApp};
+use crate::status::events::{Notice, Severity};
 use jiff::Timestamp;
+use k8s_openapi::api::core::v1::ObjectReference;
 use record::Record;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -41,10 +43,10 @@ fn controller(fence: Fence) -> (Arc<Context>, Record) {
     let client = record.client();
     let ctx = Context {
         seen_secrets: std::sync::Mutex::default(),
+        teller: Teller::start(client.clone(), Gate::new(fence.clone(), 1, Duration::from_secs(5)), "test".into()),
         writer: Writer::new(client.clone(), Gate::new(fence, 4, Duration::from_secs(5))),
         queue: Queue::default(),
         metrics: Metrics::new(),
-        teller: Teller::start(client.clone(), "test".into()),
         identity: Identity::default(),
         world: Mutex::new(World::default()),
         client,
@@ -149,6 +151,36 @@ async fn without_leadership_nothing_is_written() {
     let (ctx, record) = controller(Fence::default());
     reconcile(&ctx).await;
     assert_eq!(record.taken(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_waits_to_be_told_when_leadership_ends_stays_untold() {
+    let fence = Fence::open();
+    let (ctx, record) = controller(fence.clone());
+    let notice = Notice {
+        about: ObjectReference {
+            kind: Some("MunicipalityApp".into()),
+            namespace: Some("m".into()),
+            name: Some("a".into()),
+            ..Default::default()
+        },
+        severity: Severity::Warning,
+        reason: "SystemUnknown".into(),
+        note: "There is no such system.".into(),
+    };
+    for leads in [false, true] {
+        ctx.teller.tell(notice.clone());
+        if !leads {
+            fence.close();
+        }
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        let told: Vec<String> = record.taken();
+        let expected = if leads { vec!["POST /apis/events.k8s.io/v1/namespaces/m/events".to_string()] } else { vec![] };
+        assert_eq!(told, expected, "while it leads: {leads}");
+        fence.extend(std::time::Instant::now() + Duration::from_secs(60));
+    }
 }
 
 #[tokio::test]
