@@ -179,7 +179,7 @@ async fn what_waits_to_be_told_when_leadership_ends_stays_untold() {
         let told: Vec<String> = record.taken();
         let expected = if leads { vec!["POST /apis/events.k8s.io/v1/namespaces/m/events".to_string()] } else { vec![] };
         assert_eq!(told, expected, "while it leads: {leads}");
-        fence.extend(std::time::Instant::now() + Duration::from_secs(60));
+        fence.extend(std::time::Instant::now() + Duration::from_mins(1));
     }
 }
 
