@@ -108,3 +108,17 @@ fn findings_point_at_the_line_to_mend() {
         assert_eq!((finding.line, finding.column), place, "{name}: {finding:?}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_a_request_is_said_in_latvian_too() {
+    let mut seen = 0;
+    for example in examples() {
+        for finding in beside_the_platform(&example).findings.iter().filter(|finding| finding.object.starts_with("MunicipalityApp/")) {
+            let latvian = finding.latvian.as_deref().unwrap_or_default();
+            assert!(!latvian.is_empty(), "{:?}: {} has no Latvian: {}", example.file, finding.code, finding.message);
+            assert_ne!(latvian, finding.message, "{:?}", example.file);
+            seen += 1;
+        }
+    }
+    assert!(seen > 25, "{seen}");
+}

@@ -284,6 +284,9 @@ pub struct JsonFinding<'a> {
     pub path: &'a str,
     /// What is wrong and what to write instead.
     pub message: &'a str,
+    /// The same in Latvian; null where only maintainers of the catalogue and admins are spoken to.
+    #[serde(rename = "messageLv")]
+    pub latvian: Option<&'a str>,
     /// What to write at that place instead; null where only you know.
     pub fix: Option<JsonFix<'a>>,
     /// The reason, for those who look up what it means.
@@ -310,6 +313,7 @@ impl<'a> From<&'a Finding> for JsonFinding<'a> {
             object: &finding.object,
             path: &finding.path,
             message: &finding.message,
+            latvian: finding.latvian.as_deref(),
             fix: finding.fix.as_ref().map(|fix| JsonFix { old: &fix.old, new: &fix.new }),
             code: finding.code,
         }

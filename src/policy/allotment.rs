@@ -8,6 +8,7 @@ use crate::request::app::Grant;
 use crate::request::municipality::Allotment;
 use crate::request::names::app_namespace;
 use crate::request::quantity::{QuantityError, write_bytes, write_cpu};
+use crate::request::said::Said;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -255,9 +256,10 @@ struct Shortage {
     allowed: String,
 }
 
-fn explain(key: &AppKey, shortages: &[Shortage], ledger: &Ledger) -> String {
-    let short = shortages.iter().map(|s| format!("{} is short by {} of {}", s.name, s.by, s.allowed));
-    let short = short.collect::<Vec<_>>().join(", ");
+fn explain(key: &AppKey, shortages: &[Shortage], ledger: &Ledger) -> Said {
+    let all = |one: fn(&Shortage) -> String| shortages.iter().map(one).collect::<Vec<_>>().join(", ");
+    let short = all(|s| format!("{} is short by {} of {}", s.name, s.by, s.allowed));
+    let short_lv = all(|s| format!("{}: pietrūkst {} no {}", latvian(s.name), s.by, s.allowed));
     let first = shortages.first().map_or("cpu", |s| s.name);
     let share = |holding: &Holding| holding.amounts.each().into_iter().find(|(name, _, _)| *name == first);
     let mut holders: Vec<_> = ledger
@@ -266,12 +268,32 @@ fn explain(key: &AppKey, shortages: &[Shortage], ledger: &Ledger) -> String {
         .filter_map(|(other, holding)| share(holding).map(|(_, amount, write)| (amount, write(amount), &other.app)))
         .collect();
     holders.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.2.cmp(b.2)));
-    let largest = holders.iter().take(3).map(|(_, amount, app)| format!("{app} ({amount} {first})")).collect::<Vec<_>>();
-    let held =
-        if largest.is_empty() { "nothing else is granted".into() } else { format!("the largest holders are {}", largest.join(", ")) };
-    format!(
-        "the municipality's allotment does not suffice: {short}; {held}; choose a smaller size or ask the platform admins for a larger allotment"
+    let largest =
+        |what: &str| holders.iter().take(3).map(|(_, amount, app)| format!("{app} ({amount} {what})")).collect::<Vec<_>>().join(", ");
+    let (held, held_lv) = if holders.is_empty() {
+        ("nothing else is granted".to_owned(), "nekas cits nav piešķirts".to_owned())
+    } else {
+        (format!("the largest holders are {}", largest(first)), format!("visvairāk aizņem {}", largest(latvian(first))))
+    };
+    Said::both(
+        format!(
+            "the municipality's allotment does not suffice: {short}; {held}; choose a smaller size or ask the platform admins for a larger allotment"
+        ),
+        format!(
+            "ar pašvaldībai atvēlēto nepietiek — {short_lv}; {held_lv}; izvēlieties mazāku izmēru vai lūdziet platformas administratoriem vairāk"
+        ),
     )
+}
+
+/// What a kind of amount is called in Latvian.
+fn latvian(name: &str) -> &str {
+    match name {
+        "cpu" => "procesors",
+        "memory" => "atmiņa",
+        "storage" => "krātuve",
+        "apps" => "lietotnes",
+        other => other,
+    }
 }
 
 #[cfg(test)]

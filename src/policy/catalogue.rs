@@ -3,7 +3,9 @@
 use super::{Reason, Register, Rejection};
 use crate::backup::check;
 use crate::request::HostedSystemSpec;
+use crate::request::check::latvian;
 use crate::request::quantity::{Bytes, Cpu};
+use crate::request::said::Said;
 use crate::request::system::{TEXTS, Version};
 use crate::template::Template;
 use jiff::civil::Date;
@@ -161,8 +163,11 @@ impl Entry {
         let given = if parameters.is_null() { &empty } else { parameters };
         let length = given.to_string().len();
         if length > PARAMETERS_MOST {
-            let message =
-                format!("the parameters are {} KiB long; at most {} KiB are taken", length.div_ceil(1024), PARAMETERS_MOST / 1024);
+            let (is, most) = (length.div_ceil(1024), PARAMETERS_MOST / 1024);
+            let message = Said::both(
+                format!("the parameters are {is} KiB long; at most {most} KiB are taken"),
+                format!("parametri kopā ir {is} KiB gari; drīkst būt ne vairāk kā {most} KiB"),
+            );
             return vec![Rejection::new(Reason::ParametersInvalid, "/spec/parameters", message)];
         }
         let Ok(validator) = &self.validator else {
@@ -173,7 +178,10 @@ impl Entry {
             let rule = error.schema_path().to_string();
             let shown = if place.is_empty() { "/" } else { &place };
             // The value itself may be private or very long: the rule and the place say enough.
-            let message = format!("parameters{shown}: {} (rule {rule} of the catalogue)", error.masked_with("the value"));
+            let message = Said::both(
+                format!("parameters{shown}: {} (rule {rule} of the catalogue)", error.masked_with("the value")),
+                latvian::parameters(&error, shown),
+            );
             Rejection::new(Reason::ParametersInvalid, format!("/spec/parameters{place}"), message)
         };
         validator.iter_errors(given).take(10).map(reject).collect()

@@ -6,6 +6,7 @@
 pub mod allotment;
 pub mod authority;
 pub mod catalogue;
+pub mod class;
 pub mod hostname;
 pub mod register;
 pub mod rejection;
@@ -21,8 +22,9 @@ use crate::request::app::{Earlier, Grant, GrantedClass, GrantedSize};
 use crate::request::backup::AppBackup;
 use crate::request::names::{APP_NAME_MAX, is_slug};
 use crate::request::quantity::{Bytes, Cpu, write_cpu};
-use crate::request::system::{HostedSystemSpec, Size, Version};
-use crate::request::{DataClassSpec, MunicipalityAppSpec, Requirement, written};
+use crate::request::said::{Said, listed, listed_lv};
+use crate::request::system::{Size, Version};
+use crate::request::{DataClassSpec, MunicipalityAppSpec, written};
 use crate::template::For;
 use catalogue::Entry;
 use jiff::Timestamp;
@@ -69,39 +71,62 @@ pub enum Turn {
 pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant, Vec<Rejection>> {
     let mut found = Vec::new();
     if !is_slug(&ask.key.app, APP_NAME_MAX) {
-        let message = format!(
-            "`{}` cannot be an app's name; write lower-case letters, digits and single hyphens, at most {APP_NAME_MAX} characters",
-            ask.key.app
+        let name = &ask.key.app;
+        let message = Said::both(
+            format!(
+                "`{name}` cannot be an app's name; write lower-case letters, digits and single hyphens, at most {APP_NAME_MAX} characters"
+            ),
+            format!(
+                "`{name}` nevar būt lietotnes nosaukums; rakstiet mazos burtus bez garumzīmēm un mīkstinājuma zīmēm, ciparus un atsevišķas defises, kopā ne vairāk kā {APP_NAME_MAX} rakstzīmes"
+            ),
         );
         found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
     }
     if ask.key.is_drill() {
-        let message =
-            format!("`{}` begins as what the platform starts to try backups; write another name, for example majaslapa", ask.key.app);
+        let name = &ask.key.app;
+        let message = Said::both(
+            format!("`{name}` begins as what the platform starts to try backups; write another name, for example majaslapa"),
+            format!(
+                "`{name}` sākas kā tas, ko platforma palaiž, lai izmēģinātu rezerves kopijas; rakstiet citu nosaukumu, piemēram, majaslapa"
+            ),
+        );
         found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
     }
     let Some(municipality) = register.municipality(&ask.key.municipality) else {
-        let message = format!(
-            "namespace `{}` is not the home of a municipality; write metadata.namespace with your municipality's slug",
-            ask.key.municipality
+        let home = &ask.key.municipality;
+        let message = Said::both(
+            format!("namespace `{home}` is not the home of a municipality; write metadata.namespace with your municipality's slug"),
+            format!("`{home}` nav nevienas pašvaldības īsais nosaukums; laukā metadata.namespace rakstiet savas pašvaldības īso nosaukumu"),
         );
         found.push(Rejection::new(Reason::NotAHomeNamespace, "/metadata/namespace", message));
         return Err(found);
     };
     if ask.standing.is_none() {
         if municipality.terminating {
-            let message = "the municipality is being removed, so no new app can be made for it".to_string();
+            let message = Said::both(
+                "the municipality is being removed, so no new app can be made for it",
+                "pašvaldība tiek noņemta no platformas, tāpēc jaunu lietotni tai izveidot nevar",
+            );
             found.push(Rejection::new(Reason::MunicipalityTerminating, "/metadata/namespace", message));
         }
         if let Some(problem) = municipality.problems.first() {
-            let message = format!("the municipality itself is refused: {}; a platform admin must mend it first", problem.message);
+            let why = &problem.message;
+            let message = Said::both(
+                format!("the municipality itself is refused: {why}; a platform admin must mend it first"),
+                format!("pati pašvaldība ir atteikta ({why}); vispirms tā jāizlabo platformas administratoram"),
+            );
             found.push(Rejection::new(Reason::MunicipalityRefused, "/metadata/namespace", message));
         }
     }
     if ask.namespace_is_foreign {
-        let message = format!(
-            "the namespace `{}` exists and was not made by kopnams; choose another name for the app, or ask a platform admin to remove that namespace",
-            ask.key.namespace()
+        let space = ask.key.namespace();
+        let message = Said::both(
+            format!(
+                "the namespace `{space}` exists and was not made by kopnams; choose another name for the app, or ask a platform admin to remove that namespace"
+            ),
+            format!(
+                "nosaukumvieta `{space}` jau ir, un platforma to nav izveidojusi; izvēlieties lietotnei citu nosaukumu vai lūdziet platformas administratoru to noņemt"
+            ),
         );
         found.push(Rejection::new(Reason::NamespaceConflict, "/metadata/name", message));
     }
@@ -111,7 +136,7 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         if let Some(standing) = chosen.lost {
             return Some(Grant { hostname: ask.spec.hostname.clone(), ..standing.clone() });
         }
-        found.extend(requirements(ask.spec, chosen.class));
+        found.extend(class::requirements(ask.spec, chosen.class));
         let size = granted_size(chosen.size).map_err(|problem| found.push(problem)).ok()?;
         if ask.turn != Turn::Back {
             found.extend(shrinks(&size, ask.standing));
@@ -210,22 +235,30 @@ fn choose<'a>(ask: Ask<'a>, register: &'a Register) -> Result<Chosen<'a>, Vec<Re
         if let Some(problem) = register.unreadable(Concern::System, &spec.system) {
             return Err(vec![Rejection::new(Reason::SystemBroken, "/spec/system", problem.message)]);
         }
-        let message = format!("the catalogue has no system `{}`; it has {}", spec.system, listed(register.system_names()));
+        let (name, names) = (&spec.system, || register.system_names());
+        let message = Said::both(
+            format!("the catalogue has no system `{name}`; it has {}", listed(names())),
+            format!("katalogā nav sistēmas `{name}`; rakstiet {}", listed_lv(names())),
+        );
         return Err(vec![Rejection::new(Reason::SystemUnknown, "/spec/system", message)]);
     };
     if let Some(problem) = entry.problems.first() {
-        let message = format!(
-            "the catalogue entry `{}` has a problem that its maintainer, {}, must mend: {}",
-            spec.system, entry.spec.maintainer, problem.message
+        let (name, maintainer, why) = (&spec.system, &entry.spec.maintainer, &problem.message);
+        let message = Said::both(
+            format!("the catalogue entry `{name}` has a problem that its maintainer, {maintainer}, must mend: {why}"),
+            format!("kataloga ierakstā `{name}` ir kļūda, kas jāizlabo tā uzturētājam ({maintainer}): {why}"),
         );
         return Err(vec![Rejection::new(Reason::SystemBroken, "/spec/system", message)]);
     }
     let mut found = Vec::new();
     let wanted = entry.target(spec.version.as_deref());
     if wanted.is_none() {
-        let names = listed(entry.spec.versions.iter().map(|v| v.name.as_str()));
-        let wanted = spec.version.as_ref().unwrap_or(&entry.spec.default_version);
-        let message = format!("`{}` has no version `{wanted}`; write one of {names}, or leave version out", spec.system);
+        let names = || entry.spec.versions.iter().map(|v| v.name.as_str());
+        let (system, wanted) = (&spec.system, spec.version.as_ref().unwrap_or(&entry.spec.default_version));
+        let message = Said::both(
+            format!("`{system}` has no version `{wanted}`; write one of {}, or leave version out", listed(names())),
+            format!("sistēmai `{system}` nav versijas `{wanted}`; rakstiet {}, vai arī izlaidiet lauku version", listed_lv(names())),
+        );
         found.push(Rejection::new(Reason::VersionUnknown, "/spec/version", message));
     }
     found.extend(wanted.and_then(|(version, _)| downgrades(ask, entry, version, register)));
@@ -236,11 +269,14 @@ fn choose<'a>(ask: Ask<'a>, register: &'a Register) -> Result<Chosen<'a>, Vec<Re
     let wanted = spec.size.as_ref().unwrap_or(&from.spec.default_size);
     let size = from.spec.sizes.get_key_value(wanted);
     if size.is_none() {
-        let names = listed(from.spec.sizes.keys().map(String::as_str));
-        let message = format!("`{}` has no size `{wanted}`; write one of {names}, or leave size out", spec.system);
+        let (system, names) = (&spec.system, || from.spec.sizes.keys().map(String::as_str));
+        let message = Said::both(
+            format!("`{system}` has no size `{wanted}`; write one of {}, or leave size out", listed(names())),
+            format!("sistēmai `{system}` nav izmēra `{wanted}`; rakstiet {}, vai arī izlaidiet lauku size", listed_lv(names())),
+        );
         found.push(Rejection::new(Reason::SizeUnknown, "/spec/size", message));
     }
-    let class = choose_class(spec, &entry.spec, register).map_err(|problem| found.push(problem)).ok();
+    let class = class::choose(spec, &entry.spec, register).map_err(|problem| found.push(problem)).ok();
     found.extend(from.check_parameters(&spec.parameters));
     match (pick, size, class) {
         (Some((version, revision)), Some((name, size)), Some(class)) if found.is_empty() => {
@@ -275,9 +311,14 @@ fn downgrades(ask: Ask<'_>, entry: &Entry, wanted: &Version, register: &Register
         // The entry has it no more, so nobody knows which of the two is older.
         None => gone().map(|(version, _)| version).filter(|version| version.migrates)?,
     };
-    let message = format!(
-        "the app has version {} and its data was changed for version {}, which version {} cannot read; keep the version, or ask a platform admin to restore a backup made before",
-        standing.version, migrated.name, wanted.name
+    let (has, migrated, wanted) = (&standing.version, &migrated.name, &wanted.name);
+    let message = Said::both(
+        format!(
+            "the app has version {has} and its data was changed for version {migrated}, which version {wanted} cannot read; keep the version, or ask a platform admin to restore a backup made before"
+        ),
+        format!(
+            "lietotnei ir versija {has}, un tās dati pārveidoti versijai {migrated}, ko versija {wanted} nevar nolasīt; paturiet versiju vai lūdziet platformas administratoru atjaunot agrāku rezerves kopiju"
+        ),
     );
     Some(Rejection::new(Reason::DowngradeRefused, "/spec/version", message))
 }
@@ -287,60 +328,17 @@ fn shrinks(size: &GrantedSize, standing: Option<&Grant>) -> Option<Rejection> {
     let standing = standing.map(|standing| &standing.size)?;
     let (before, now) = (standing.storage.bytes().ok()?, size.storage.bytes().ok()?);
     (now < before).then(|| {
-        let message = format!(
-            "the size {} has {} of storage and the app has {}, and a volume cannot be made smaller; keep {}, or take a larger size",
-            size.name, size.storage.0, standing.storage.0, standing.name
+        let (wanted, room, had, kept) = (&size.name, &size.storage.0, &standing.storage.0, &standing.name);
+        let message = Said::both(
+            format!(
+                "the size {wanted} has {room} of storage and the app has {had}, and a volume cannot be made smaller; keep {kept}, or take a larger size"
+            ),
+            format!(
+                "izmērā {wanted} krātuve ir {room}, bet lietotnei jau ir {had}, un sējumu samazināt nevar; paturiet {kept} vai izvēlieties lielāku izmēru"
+            ),
         );
         Rejection::new(Reason::StorageShrinks, "/spec/size", message)
     })
-}
-
-fn choose_class<'a>(
-    spec: &'a MunicipalityAppSpec,
-    system: &'a HostedSystemSpec,
-    register: &'a Register,
-) -> Result<(&'a str, &'a DataClassSpec), Rejection> {
-    let own = &system.data_class;
-    let wanted = spec.data_class.as_ref().unwrap_or(own);
-    let path = "/spec/dataClass";
-    let Some(class) = register.class(wanted) else {
-        if let Some(problem) = register.unreadable(Concern::Class, wanted) {
-            return Err(Rejection::new(Reason::DataClassBroken, path, problem.message));
-        }
-        let names = listed(register.class_names());
-        let message = format!("there is no data class `{wanted}`; write one of {names}, or leave dataClass out");
-        return Err(Rejection::new(Reason::DataClassUnknown, path, message));
-    };
-    if let Some(problem) = class.problems.first() {
-        let message = format!("the data class `{wanted}` has a problem that a platform admin must mend: {}", problem.message);
-        return Err(Rejection::new(Reason::DataClassBroken, path, message));
-    }
-    let rank = register.class(own).map_or(0, |class| class.spec.rank);
-    if class.spec.rank < rank {
-        let message = format!(
-            "`{}` holds data of class `{own}` and `{wanted}` is weaker; write a stricter class, or leave dataClass out",
-            spec.system
-        );
-        return Err(Rejection::new(Reason::DataClassLowered, path, message));
-    }
-    Ok((wanted, &class.spec))
-}
-
-fn requirements(spec: &MunicipalityAppSpec, (name, class): (&str, &DataClassSpec)) -> Vec<Rejection> {
-    let stated = |text: &Option<String>| text.as_ref().is_some_and(|t| !t.trim().is_empty());
-    let missing = |requirement: &Requirement| match requirement {
-        Requirement::LegalBasis => {
-            (!stated(&spec.processing.legal_basis)).then_some(("legalBasis", "the law and article that allow the processing"))
-        }
-        Requirement::Dpia => {
-            (!stated(&spec.processing.dpia)).then_some(("dpia", "the number and date of the data protection impact assessment"))
-        }
-    };
-    let reject = |(field, what): (&str, &str)| {
-        let message = format!("data class `{name}` requires processing.{field}; write {what}");
-        Rejection::new(Reason::RequirementMissing, format!("/spec/processing/{field}"), message)
-    };
-    class.requires.iter().filter_map(missing).map(reject).collect()
 }
 
 fn granted_size((name, size): (&str, &Size)) -> Result<GrantedSize, Rejection> {
@@ -361,16 +359,6 @@ fn granted_size((name, size): (&str, &Size)) -> Result<GrantedSize, Rejection> {
 
 fn granted_class((name, class): (&str, &DataClassSpec)) -> GrantedClass {
     GrantedClass { name: name.to_string(), pod_security: class.pod_security, grace_days: class.grace_days }
-}
-
-/// `a, b or c`; `none` when there is nothing.
-pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
-    let names: Vec<&str> = names.into_iter().collect();
-    match names.split_last() {
-        None => "none".into(),
-        Some((last, [])) => (*last).into(),
-        Some((last, others)) => format!("{} or {last}", others.join(", ")),
-    }
 }
 
 #[cfg(test)]

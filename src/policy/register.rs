@@ -5,10 +5,11 @@
 
 use super::allotment::{Amounts, AppKey, Ledger};
 use super::catalogue::Entry;
-use super::{Reason, Rejection, listed};
+use super::{Reason, Rejection};
 use crate::desired::Kind;
 use crate::request::app::Grant;
 use crate::request::names::{SLUG_MAX, is_reserved, is_slug, zones_overlap};
+use crate::request::said::listed;
 use crate::request::{DataClassSpec, HostedSystemSpec, MunicipalitySpec, PlatformSpec};
 use crate::template::{For, Template};
 use jiff::Timestamp;

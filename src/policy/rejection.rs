@@ -1,5 +1,6 @@
 //! Why something is not allowed: a stable reason for programs and a sentence for people.
 
+use crate::request::said::Said;
 use std::fmt;
 
 /// Declares [`Reason`] with one line of meaning each, so that code, status and documents agree.
@@ -111,12 +112,15 @@ pub struct Rejection {
     pub path: String,
     /// What is wrong and what to write instead.
     pub message: String,
+    /// The same in Latvian, where clerks read it.
+    pub latvian: Option<String>,
 }
 
 impl Rejection {
     /// A rejection of the field at `path`.
-    pub fn new(reason: Reason, path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { reason, path: path.into(), message: message.into() }
+    pub fn new(reason: Reason, path: impl Into<String>, message: impl Into<Said>) -> Self {
+        let Said { en, lv } = message.into();
+        Self { reason, path: path.into(), message: en, latvian: lv }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod names;
 pub mod platform;
 pub mod quantity;
 pub mod read;
+pub mod said;
 pub mod system;
 
 pub use app::{Grant, MunicipalityApp, MunicipalityAppSpec, MunicipalityAppStatus};

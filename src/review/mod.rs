@@ -12,6 +12,7 @@ use crate::request::app::Grant;
 use crate::request::check::{Definitions, Object};
 use crate::request::names::canonical_host;
 use crate::request::read::{Document, Finding, Tree};
+use crate::request::said::Said;
 use gather::{Gathered, Id};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -214,7 +215,8 @@ fn municipalities(gathered: &Gathered<'_>, review: &mut Review) {
 }
 
 fn told(document: &Document, rejection: &Rejection) -> Finding {
-    let found = document.finding(rejection.reason, &rejection.path, rejection.message.clone());
+    let said = Said { en: rejection.message.clone(), lv: rejection.latvian.clone() };
+    let found = document.finding(rejection.reason, &rejection.path, said);
     // In other letters it is the same address.
     let host =
         document.value.pointer(&rejection.path).and_then(|value| value.as_str()).filter(|_| rejection.reason == Reason::HostnameInvalid);

@@ -53,7 +53,7 @@ impl Expression {
         let roots: BTreeSet<String> = references.variables().into_iter().map(ToString::to_string).collect();
         let functions = references.functions().into_iter().map(ToString::to_string).collect();
         if let Some(unknown) = roots.iter().find(|root| !ROOTS.contains(&root.as_str())) {
-            return Err(format!("`${{{source}}}` speaks of `{unknown}`; an expression knows {}", crate::policy::listed(ROOTS)));
+            return Err(format!("`${{{source}}}` speaks of `{unknown}`; an expression knows {}", crate::request::said::listed(ROOTS)));
         }
         Ok(Self { source: source.to_string(), roots, functions, program })
     }

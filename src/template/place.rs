@@ -179,7 +179,7 @@ pub fn check(place: Place, plain: &str, text: Option<&Text>, declared: &Declared
                 Some(name) if declared.images.contains(name) => Ok(()),
                 Some(name) => Err(format!(
                     "the version has no image `{name}`; write one of {} or add it to images",
-                    crate::policy::listed(declared.images.iter().copied())
+                    crate::request::said::listed(declared.images.iter().copied())
                 )),
                 None => {
                     Err(format!("`{plain}` is no image of the version; list it under images by digest and write ${{images.name}} here"))
@@ -192,7 +192,7 @@ pub fn check(place: Place, plain: &str, text: Option<&Text>, declared: &Declared
                 Some(name) if declared.secrets.contains(name) => Ok(()),
                 Some(name) => Err(format!(
                     "the version has no secret `{name}`; write one of {} or add it to secrets",
-                    crate::policy::listed(declared.secrets.iter().copied())
+                    crate::request::said::listed(declared.secrets.iter().copied())
                 )),
                 None => Err(format!("`{plain}` is no secret of the version; list it under secrets and write ${{secrets.name}} here")),
             };

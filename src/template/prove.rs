@@ -154,7 +154,7 @@ fn follow_route(route: &Route, objects: &[(Kind, Value)], at: &str) -> Option<Re
     let reject = |field: &str, message: String| Some(Rejection::new(Reason::RouteInvalid, format!("{at}/route/{field}"), message));
     let services = || objects.iter().filter(|(kind, _)| *kind == Kind::Service).map(|(_, object)| object);
     let Some(service) = services().find(|service| name(service) == route.service) else {
-        let names = crate::policy::listed(services().map(name));
+        let names = crate::request::said::listed(services().map(name));
         return reject("service", format!("there is no Service `{}` among the objects; write one of {names}", route.service));
     };
     let ports = service.pointer("/spec/ports").and_then(Value::as_array).cloned().unwrap_or_default();

@@ -142,7 +142,7 @@ pub fn kind(object: &Value) -> Result<Kind, String> {
         let hint = if name == "Ingress" { "; for a host name write route on the version" } else { "" };
         format!(
             "`{name}` of `{version}` cannot be part of an entry; it may have {}{hint}",
-            crate::policy::listed(allowed.iter().map(String::as_str))
+            crate::request::said::listed(allowed.iter().map(String::as_str))
         )
     })
 }

@@ -6,6 +6,7 @@ mod actionlint;
 #[allow(dead_code, reason = "only a part of it is needed here")]
 #[path = "../chromium.rs"]
 mod chromium;
+mod copied;
 mod pull_requests;
 mod story;
 mod workflows;

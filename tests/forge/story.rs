@@ -4,47 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use crate::chromium::Browser;
+use crate::copied::{self, BOT, Requests, WORKFLOW};
 use crate::world::{FORK, REQUESTS, World, wait_for};
 
-const REPO: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/requests-repo");
-const KOPNAMS: &str = env!("CARGO_BIN_EXE_kopnams");
-const WORKFLOW: &str = ".forgejo/workflows/kopnams.yaml";
 const REQUEST: &str = "municipalities/kuldigas-novads/majaslapa.yaml";
-const BOT: &str = "kopnams-bot";
 /// Of a forge whose pages have no style here.
 const STYLE: &str = "body{font:16px/1.5 sans-serif;margin:24px;color:#1f2328;background:#fff}article{border:1px solid #d0d7de;\
     border-radius:6px;padding:8px 20px 16px}h2{border-bottom:1px solid #d0d7de;padding-bottom:6px}table{border-collapse:collapse}\
     td,th{border:1px solid #d0d7de;padding:4px 12px}code{background:#eff1f3;padding:2px 5px;border-radius:4px;font-size:85%}\
     pre code{background:none}sub{color:#59636e}";
-
-/// The repository to copy, with this program as the release.
-fn files() -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![PathBuf::from(REPO)];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(REPO).unwrap().to_str().unwrap().to_owned();
-                found.push((name, fs::read_to_string(&path).unwrap()));
-            }
-        }
-    }
-    let sum = hex::encode(Sha256::digest(fs::read(KOPNAMS).unwrap()));
-    let (_, workflow) = found.iter_mut().find(|(name, _)| name == WORKFLOW).unwrap();
-    let replace = |text: &str, line: &str, value: &str| {
-        let old = text.lines().find(|other| other.trim_start().starts_with(line)).unwrap();
-        text.replace(old, &format!("      {line} {value}"))
-    };
-    *workflow = replace(workflow, "KOPNAMS_URL:", &format!("file://{KOPNAMS}"));
-    *workflow = replace(workflow, "KOPNAMS_SHA256:", &format!("\"{sum}\""));
-    found
-}
 
 struct Story {
     world: World,
@@ -53,22 +23,11 @@ struct Story {
 
 impl Story {
     fn start() -> Option<Self> {
-        let files = files();
+        let files = copied::files();
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         let mut world = World::start("a request from a fork to its merge", &files)?;
         world.forge.run_workflows(&["docker"], &[]).unwrap();
-        let forge = &world.forge;
-        let bot = forge.user(BOT).unwrap();
-        let path = format!("/repos/{REQUESTS}/collaborators/{BOT}");
-        forge.must(&world.platform.token, "PUT", &path, Some(&json!({"permission": "write"}))).unwrap();
-        let token = forge.token(&bot, &["write:issue", "write:repository", "read:user"]).unwrap();
-        let path = format!("/repos/{REQUESTS}/actions/secrets/KOPNAMS_FORGE_TOKEN");
-        forge.must(&world.platform.token, "PUT", &path, Some(&json!({"data": token}))).unwrap();
-        let rule = json!({
-            "branch_name": "main", "rule_name": "main", "enable_status_check": true, "status_check_contexts": ["kopnams"],
-            "block_on_outdated_branch": true, "block_admin_merge_override": true,
-        });
-        forge.must(&world.platform.token, "POST", &format!("/repos/{REQUESTS}/branch_protections"), Some(&rule)).unwrap();
+        Requests { forge: &world.forge, platform: &world.platform, name: REQUESTS }.set_up();
         let work = world.clone_of(FORK);
         Some(Self { world, work })
     }
@@ -78,29 +37,12 @@ impl Story {
         self.world.push(&self.world.clerk, &self.work, FORK, "izmers", files)
     }
 
-    /// The one comment of the bot, once it says this, and the status of the commit, which is written after it.
-    fn told(&self, number: &Value, commit: &str, words: &str) -> (String, Value) {
-        let (forge, token) = (&self.world.forge, &self.world.clerk.token);
-        wait_for(words, || {
-            let comments = forge.must(token, "GET", &format!("/repos/{REQUESTS}/issues/{number}/comments"), None).unwrap();
-            let own: Vec<&str> = comments
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter(|comment| comment["user"]["login"] == BOT)
-                .map(|comment| comment["body"].as_str().unwrap())
-                .collect();
-            assert!(own.len() <= 1, "there is one comment: {own:?}");
-            let status = self.status(commit).filter(|status| status["description"].as_str().unwrap().starts_with(words))?;
-            own.first().filter(|body| body.lines().nth(1).is_some_and(|line| line.contains(words))).map(|body| ((*body).to_owned(), status))
-        })
+    fn requests(&self) -> Requests<'_> {
+        Requests { forge: &self.world.forge, platform: &self.world.platform, name: REQUESTS }
     }
 
-    fn status(&self, commit: &str) -> Option<Value> {
-        let path = format!("/repos/{REQUESTS}/commits/{commit}/status");
-        let status = self.world.forge.must(&self.world.clerk.token, "GET", &path, None).unwrap();
-        let of = |status: &&Value| status["context"] == "kopnams";
-        status["statuses"].as_array().into_iter().flatten().find(of).cloned()
+    fn told(&self, number: &Value, commit: &str, words: &str) -> (String, Value) {
+        self.requests().told(number, commit, words)
     }
 
     fn approve(&self, who: &kopnams_lab::Account, number: &Value, commit: &str) {
@@ -109,10 +51,8 @@ impl Story {
         self.look_at_all();
     }
 
-    /// As it is done every five minutes, which is too long for a test.
     fn look_at_all(&self) {
-        let path = format!("/repos/{REQUESTS}/actions/workflows/kopnams.yaml/dispatches");
-        self.world.forge.must(&self.world.platform.token, "POST", &path, Some(&json!({"ref": "main"}))).unwrap();
+        self.requests().look_at_all();
     }
 
     /// Keeps the comment as the forge renders it as a picture of the documentation, if that was asked for.
@@ -133,9 +73,7 @@ impl Story {
     }
 
     fn merge(&self, number: &Value) -> (u16, String) {
-        let path = format!("/repos/{REQUESTS}/pulls/{number}/merge");
-        let answer = self.world.forge.call(Some(&self.world.platform.token), "POST", &path, Some(&json!({"Do": "merge"}))).unwrap();
-        (answer.status, answer.body)
+        self.requests().merge(number)
     }
 }
 
@@ -144,7 +82,7 @@ fn a_request_from_a_fork_is_judged_by_the_base_mended_agreed_to_and_merged() {
     let Some(story) = Story::start() else { return };
     let world = &story.world;
     let owner = world.forge.user("kuldigas-it").unwrap();
-    let request = fs::read_to_string(Path::new(REPO).join(REQUEST)).unwrap();
+    let request = copied::file(REQUEST);
     let wrong = request.replace("size: small", "size: smal");
     let right = request.replace("size: small", "size: medium");
     assert!(wrong != request && right != request);

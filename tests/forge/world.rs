@@ -23,8 +23,15 @@ pub struct World {
 }
 
 impl World {
-    /// A forge whose repository has these files on `main`; none where Go is missing.
+    /// A forge whose repository has these files on `main`, and the clerk's fork of it; none where Go is missing.
     pub fn start(what: &str, files: &[(&str, &str)]) -> Option<Self> {
+        let world = Self::without_fork(what, files)?;
+        world.forge.must(&world.clerk.token, "POST", &format!("/repos/{REQUESTS}/forks"), Some(&json!({}))).unwrap();
+        Some(world)
+    }
+
+    /// The same before anybody has forked it.
+    pub fn without_fork(what: &str, files: &[(&str, &str)]) -> Option<Self> {
         let tools = ForgeTools::ensure_or_skip(what).unwrap()?;
         let forge = Forge::start(&tools).unwrap();
         let (platform, clerk) = (forge.user("platform").unwrap(), forge.user("clerk").unwrap());
@@ -39,7 +46,6 @@ impl World {
             let repository = world.forge.must(&world.platform.token, "GET", &format!("/repos/{REQUESTS}"), None).unwrap();
             (repository["empty"] == false).then_some(())
         });
-        world.forge.must(&world.clerk.token, "POST", &format!("/repos/{REQUESTS}/forks"), Some(&json!({}))).unwrap();
         Some(world)
     }
 

@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_mins(5);
 pub struct House {
     pub world: World,
     pub node: Node,
+    /// The `Platform` that it has.
+    pub platform: Value,
 }
 
 /// Runs a test on the shared node, one at a time; says so loudly where there can be none.
@@ -55,7 +57,8 @@ impl House {
         for object in documents(Path::new("examples/platform/10-dataclasses.yaml")) {
             world.apply(&object).await;
         }
-        world.apply(&platform(&images)).await;
+        let platform = platform(&images);
+        world.apply(&platform).await;
         for slug in TOWNS {
             for object in documents(&Path::new("examples/platform/municipalities").join(format!("{slug}.yaml"))) {
                 world.apply(&object).await;
@@ -70,7 +73,7 @@ impl House {
         for slug in TOWNS {
             world.ready_municipality(slug).await;
         }
-        Self { world, node }
+        Self { world, node, platform }
     }
 
     /// Asks for an app and waits until it answers.

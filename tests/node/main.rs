@@ -28,9 +28,19 @@ mod browser;
 #[path = "../chromium.rs"]
 mod chromium;
 mod clerks;
+#[path = "../forge/copied.rs"]
+#[allow(dead_code, reason = "only a part of it is needed here")]
+mod copied;
+#[path = "../forge/world.rs"]
+#[allow(dead_code, reason = "only a part of it is needed here")]
+mod forge;
 mod guide;
 mod house;
 mod isolation;
+mod journey;
+#[path = "../page/served.rs"]
+#[allow(dead_code, reason = "only a part of it is needed here")]
+mod served;
 mod started;
 mod tracker;
 mod trouble;

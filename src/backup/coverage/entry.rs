@@ -120,7 +120,7 @@ impl EntryBackup {
         let mut found = Vec::new();
         let claims = claims_of(objects);
         let known = |claim: &str| claims.iter().any(|known| known == claim);
-        let listed = || crate::policy::listed(claims.iter().map(String::as_str));
+        let listed = || crate::request::said::listed(claims.iter().map(String::as_str));
         let (mut names, mut volumes) = (BTreeSet::new(), BTreeSet::new());
         for database in &self.databases {
             let name = &database.name;
@@ -174,7 +174,7 @@ impl EntryBackup {
                 }
                 None if !claims.contains(volume) => Some(format!(
                     "the system has no volume `{volume}`; write one of {}",
-                    crate::policy::listed(claims.iter().map(String::as_str))
+                    crate::request::said::listed(claims.iter().map(String::as_str))
                 )),
                 None => None,
             }

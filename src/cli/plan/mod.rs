@@ -1,6 +1,7 @@
 //! `kopnams plan`: what files would create, change or be refused, without a cluster.
 
 pub mod change;
+pub mod choices;
 pub mod sheet;
 pub mod text;
 

@@ -1,5 +1,6 @@
 //! The plan as data: the JSON output, from which the text is written too.
 
+use super::choices::{Change, changes};
 use crate::cli::validate::JsonFinding;
 use crate::desired::DesiredSet;
 use crate::policy::{Amounts, AppKey};
@@ -9,7 +10,7 @@ use crate::review::{Home, Outcome, Review};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 /// The JSON form of `kopnams plan`. Fields are only ever added.
 #[derive(Debug, Serialize)]
@@ -103,17 +104,6 @@ pub struct AppRow<'a> {
     /// The objects, with `--show objects`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rendered: Vec<Value>,
-}
-
-/// One changed choice of an app.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Change {
-    /// `system`, `version`, `revision`, `size`, `data class`, `hostname`, `egress`.
-    pub field: &'static str,
-    /// What was granted.
-    pub before: String,
-    /// What is granted now.
-    pub now: String,
 }
 
 /// Everything in figures.
@@ -234,32 +224,6 @@ fn count(set: &DesiredSet) -> Objects {
 
 fn rendered(set: &DesiredSet) -> Vec<Value> {
     set.objects().map(|object| json!(object)).collect()
-}
-
-/// The choices in which two grants differ.
-#[must_use]
-pub fn changes(before: &Grant, now: &Grant) -> Vec<Change> {
-    let none = || "none".to_string();
-    let choices = |grant: &Grant| -> [(&'static str, String); 7] {
-        let named: BTreeSet<&str> = grant.egress.iter().map(String::as_str).collect();
-        [
-            ("system", grant.system.clone()),
-            ("version", grant.version.clone()),
-            ("revision", grant.revision.clone()),
-            (
-                "size",
-                format!("{} ({} cpu, {} memory, {} storage)", grant.size.name, grant.size.cpu.0, grant.size.memory.0, grant.size.storage.0),
-            ),
-            (
-                "data class",
-                format!("{} ({}, {} days)", grant.data_class.name, grant.data_class.pod_security.as_str(), grant.data_class.grace_days),
-            ),
-            ("hostname", grant.hostname.clone().unwrap_or_else(none)),
-            ("egress", if named.is_empty() { none() } else { named.into_iter().collect::<Vec<_>>().join(", ") }),
-        ]
-    };
-    let differ = choices(before).into_iter().zip(choices(now)).filter(|(before, now)| before != now);
-    differ.map(|((field, before), (_, now))| Change { field, before, now }).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use super::answer::Answer;
 use crate::cli::language::either;
 use crate::cli::validate::markdown::{code, escaped_message};
 use crate::policy::AppKey;
-use crate::request::explain::Language;
+use crate::request::explain::{Language, explain};
+use crate::request::read::Code;
 use jiff::{SignedDuration, Unit};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -38,9 +39,11 @@ pub fn markdown(found: &BTreeMap<AppKey, Answer>) -> String {
 
 fn line(key: &AppKey, answer: &Answer, language: Language) -> String {
     let app = code(&key.to_string());
-    let said = |reason: &str, message: &str| match message {
-        "" => code(reason),
-        message => format!("{}: {}", code(reason), escaped_message(message)),
+    // The operator speaks English; what a code means is known in Latvian, too.
+    let meaning = |reason: &str| Code::parse(reason).filter(|_| language == Language::Lv).map(|code| explain(code, language).meaning);
+    let said = |reason: &str, message: &str| {
+        let words: Vec<&str> = meaning(reason).into_iter().chain([message]).filter(|words| !words.is_empty()).collect();
+        if words.is_empty() { code(reason) } else { format!("{}: {}", code(reason), escaped_message(&words.join(" "))) }
     };
     match answer {
         Answer::Ready { url, took } => {

@@ -72,7 +72,7 @@ pub fn why(why: &Why, language: Language) -> String {
 fn foreign(foreign: &Foreign) -> String {
     match foreign {
         Foreign::TooLarge => "tas ir par lielu, lai būtu pieprasījums".into(),
-        Foreign::Unreadable(why) => format!("to nevar izlasīt: {why}"),
+        Foreign::Unreadable(why) => format!("to nevar izlasīt: {}", why.lv.as_ref().unwrap_or(&why.en)),
         Foreign::Kind(what) => format!("tajā ir {what}, bet pašvaldības mapē drīkst būt tikai MunicipalityApp"),
         Foreign::Elsewhere { named, slug } => format!("tas ir pašvaldības `{named}` pieprasījums pašvaldības {slug} mapē"),
         Foreign::Status => "tajā ir status, ko raksta tikai operators".into(),

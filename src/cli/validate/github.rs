@@ -53,7 +53,17 @@ mod tests {
 
     fn finding(file: &str, message: &str) -> Finding {
         let (object, path) = ("Platform/platform".into(), String::new());
-        Finding { file: file.into(), line: 3, column: 7, code: Code::YamlInvalid, object, path, message: message.into(), fix: None }
+        Finding {
+            file: file.into(),
+            line: 3,
+            column: 7,
+            code: Code::YamlInvalid,
+            object,
+            path,
+            message: message.into(),
+            latvian: None,
+            fix: None,
+        }
     }
 
     #[test]

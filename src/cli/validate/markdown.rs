@@ -133,8 +133,17 @@ mod tests {
 
     fn review(number: usize, file: &str, message: &str) -> Review {
         let (object, path) = ("MunicipalityApp/riga/karte".into(), String::new());
-        let finding =
-            Finding { file: file.into(), line: 3, column: 7, code: Code::YamlInvalid, object, path, message: message.into(), fix: None };
+        let finding = Finding {
+            file: file.into(),
+            line: 3,
+            column: 7,
+            code: Code::YamlInvalid,
+            object,
+            path,
+            message: message.into(),
+            latvian: None,
+            fix: None,
+        };
         Review { findings: vec![finding; number], ..Review::default() }
     }
 

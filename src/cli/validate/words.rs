@@ -1,26 +1,28 @@
 //! The words of `kopnams validate` itself, in Latvian and English.
 
 use super::fix::Fixed;
-use super::{inventory, is_without_platform, to_mend};
+use super::{JsonFinding, inventory, is_without_platform, to_mend};
 use crate::cli::language::either;
 use crate::cli::screen::counted;
 use crate::request::explain::{Language, explain};
-use crate::request::read::{Code, Finding};
+use crate::request::read::Finding;
 use crate::review::Review;
 use std::borrow::Cow;
 
-/// What a finding says. Messages are English; in Latvian the meaning of the code comes first.
+/// What a finding says.
 #[must_use]
 pub fn message(finding: &Finding, language: Language) -> Cow<'_, str> {
-    said(finding.code, &finding.message, language)
+    said(&finding.into(), language)
 }
 
-/// What a finding of this code says.
+/// What a finding says. What only maintainers of the catalogue and admins read is English; in Latvian the meaning of its code
+/// comes before it.
 #[must_use]
-pub fn said(code: Code, message: &str, language: Language) -> Cow<'_, str> {
-    match language {
-        Language::Lv => Cow::Owned(format!("{} {message}", explain(code, language).meaning)),
-        Language::En => Cow::Borrowed(message),
+pub fn said<'a>(finding: &JsonFinding<'a>, language: Language) -> Cow<'a, str> {
+    match (language, finding.latvian) {
+        (Language::En, _) => Cow::Borrowed(finding.message),
+        (Language::Lv, Some(latvian)) => Cow::Borrowed(latvian),
+        (Language::Lv, None) => Cow::Owned(format!("{} {}", explain(finding.code, language).meaning, finding.message)),
     }
 }
 

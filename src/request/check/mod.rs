@@ -2,11 +2,13 @@
 //!
 //! The schema and the rules are those of the CRDs, compiled once; nothing is written down twice.
 
+pub mod latvian;
 pub mod strict;
 pub mod structure;
 
 use super::read::{Code, Document, Finding, place};
 use crate::policy::Reason;
+use crate::request::said::{Said, listed, listed_lv};
 use crate::request::{DataClassSpec, GROUP, HostedSystemSpec, MunicipalityAppSpec, MunicipalitySpec, PlatformSpec, VERSION, names};
 use jsonschema::Validator;
 use kube::core::cel;
@@ -99,9 +101,13 @@ impl<'a> Checker<'a> {
 
     /// Reads a document as an object, or says why the API server would refuse it or nobody looks at it.
     pub fn check(&self, document: &Document) -> Result<Object, Vec<Finding>> {
-        let found = |path: &str, message: String| Err(vec![document.finding_of_key(Reason::FieldInvalid, path, message)]);
+        let found = |path: &str, message: Said| Err(vec![document.finding_of_key(Reason::FieldInvalid, path, message)]);
         if !document.value.is_object() {
-            return found("", "a document is an object with apiVersion, kind, metadata and spec".into());
+            let message = Said::both(
+                "a document is an object with apiVersion, kind, metadata and spec",
+                "dokumentā ir lauki apiVersion, kind, metadata un spec",
+            );
+            return found("", message);
         }
         let (version, kind) = (document.api_version(), document.kind());
         if (version, kind) == ("v1", "Namespace") {
@@ -110,22 +116,41 @@ impl<'a> Checker<'a> {
         }
         if version.is_empty() || kind.is_empty() {
             let missing = if version.is_empty() { "apiVersion" } else { "kind" };
-            let hint = if version.is_empty() { format!("{GROUP}/{VERSION}") } else { crate::policy::listed(KINDS) };
-            return found(&format!("/{missing}"), format!("{missing} is missing or not text; write {missing}: {hint}"));
+            let hint = |all: String| if version.is_empty() { format!("{GROUP}/{VERSION}") } else { all };
+            let message = Said::both(
+                format!("{missing} is missing or not text; write {missing}: {}", hint(listed(KINDS))),
+                format!("lauka {missing} trūkst, vai arī tas nav teksts; rakstiet {missing}: {}", hint(listed_lv(KINDS))),
+            );
+            return found(&format!("/{missing}"), message);
         }
         let Some(version) = version.strip_prefix(GROUP).and_then(|rest| rest.strip_prefix('/')) else {
             if self.definitions.kinds.contains_key(kind) {
-                return found("/apiVersion", format!("{kind} belongs to {GROUP}/{VERSION}; write apiVersion: {GROUP}/{VERSION}"));
+                let message = Said::both(
+                    format!("{kind} belongs to {GROUP}/{VERSION}; write apiVersion: {GROUP}/{VERSION}"),
+                    format!("{kind} pieder {GROUP}/{VERSION}; rakstiet apiVersion: {GROUP}/{VERSION}"),
+                );
+                return found("/apiVersion", message);
             }
-            let message = format!("{kind} of {version} is no object of {GROUP}; it is passed over");
+            let message = Said::both(
+                format!("{kind} of {version} is no object of {GROUP}; it is passed over"),
+                format!("{kind} ({version}) nav {GROUP} objekts; tas netiek lasīts"),
+            );
             return Err(vec![document.finding(Code::Ignored, "/kind", message)]);
         };
         if version != VERSION {
-            return found("/apiVersion", format!("this release has no version `{version}` of {GROUP}; write {GROUP}/{VERSION}"));
+            let message = Said::both(
+                format!("this release has no version `{version}` of {GROUP}; write {GROUP}/{VERSION}"),
+                format!("šajā programmā nav {GROUP} versijas `{version}`; rakstiet {GROUP}/{VERSION}"),
+            );
+            return found("/apiVersion", message);
         }
         let Some((kind, definition)) = self.definitions.kinds.get_key_value(kind) else {
             let near = structure::did_you_mean(kind, KINDS);
-            return found("/kind", format!("{GROUP} has no kind `{kind}`; write one of {}{near}", crate::policy::listed(KINDS)));
+            let message = Said::both(
+                format!("{GROUP} has no kind `{kind}`; write one of {}{}", listed(KINDS), near.en),
+                format!("{GROUP} nav veida `{kind}`; rakstiet {}{}", listed_lv(KINDS), near.lv),
+            );
+            return found("/kind", message);
         };
         self.check_kind(document, kind, definition)
     }
@@ -180,7 +205,7 @@ fn broken_rules(document: &Document, value: &Value, errors: &[cel::ValidationErr
         } else {
             path
         };
-        document.finding(reason, &path, message)
+        document.finding(reason, &path, Said { en: message.to_owned(), lv: latvian::of_rule(message).map(str::to_owned) })
     })
     .collect()
 }

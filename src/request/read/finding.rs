@@ -88,6 +88,8 @@ pub struct Finding {
     pub path: String,
     /// What is wrong and what to write instead.
     pub message: String,
+    /// The same in Latvian, where clerks read it.
+    pub latvian: Option<String>,
     /// What to write at that place, where only one thing can have been meant.
     pub fix: Option<Fix>,
 }

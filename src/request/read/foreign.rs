@@ -5,6 +5,7 @@ use super::git::{GitError, Snapshot};
 use super::layout::FOLDER;
 use super::touched::Touched;
 use super::{Document, parse};
+use crate::request::said::Said;
 use crate::request::{GROUP, names};
 use std::fmt;
 
@@ -14,7 +15,7 @@ pub enum Foreign {
     /// The file is larger than any request.
     TooLarge,
     /// It cannot be read: why.
-    Unreadable(String),
+    Unreadable(Said),
     /// An object that is no request: what it is.
     Kind(String),
     /// A request of another municipality.
@@ -44,7 +45,7 @@ impl fmt::Display for Foreign {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLarge => f.write_str("it is too large to be a request"),
-            Self::Unreadable(why) => write!(f, "it cannot be read: {why}"),
+            Self::Unreadable(why) => write!(f, "it cannot be read: {}", why.en),
             Self::Kind(what) => write!(f, "it holds {what}, and a municipality asks by MunicipalityApp of {GROUP} only"),
             Self::Elsewhere { named, slug } => write!(f, "it is a request of `{named}` in the folder of {slug}"),
             Self::Status => f.write_str("it holds a status, which the operator writes"),
@@ -63,7 +64,8 @@ pub fn foreign(head: &Snapshot, one: &Touched) -> Result<Vec<Foreign>, GitError>
     }
     let Some(content) = head.file(&one.path)? else { return Ok(vec![Foreign::TooLarge]) };
     let (documents, broken) = parse(&one.path.display().to_string(), 0, &content);
-    let mut found: Vec<Foreign> = broken.into_iter().map(|finding| Foreign::Unreadable(finding.message)).collect();
+    let mut found: Vec<Foreign> =
+        broken.into_iter().map(|finding| Foreign::Unreadable(Said { en: finding.message, lv: finding.latvian })).collect();
     for document in &documents {
         found.extend(in_document(document, &slug));
     }

@@ -8,6 +8,7 @@ use super::files::{ReadError, is_read};
 use super::folders::{Entry, Folders, Kind};
 use super::{Document, FILE_MAX, START, Tree, collected, parse_within, spread, too_large, unreadable, without_rules};
 use crate::request::access;
+use crate::request::said::Said;
 use gix::bstr::ByteSlice;
 use gix::objs::tree::EntryKind;
 use gix::{ObjectId, ThreadSafeRepository};
@@ -158,6 +159,11 @@ impl Snapshot {
         Ok(Self { repository: repository.clone(), name: name.to_owned(), commit: commit.id.to_string(), nodes })
     }
 
+    /// The same commit with only these of its files and folders.
+    pub(super) fn of(&self, nodes: BTreeMap<PathBuf, Node>) -> Self {
+        Self { repository: self.repository.clone(), name: self.name.clone(), commit: self.commit.clone(), nodes }
+    }
+
     /// Reads the documents in it: of YAML and JSON files, without what is hidden, as [`super::read`] does it of folders.
     ///
     /// # Errors
@@ -182,10 +188,12 @@ impl Snapshot {
                 if let Some(documents) = known.as_ref().and_then(|known| known.documents(path, node, &name)) {
                     return Ok((documents, Vec::new()));
                 }
-                let whole = |message: String| Ok((Vec::new(), vec![unreadable(&Arc::from(&*name), START, message)]));
+                let whole = |message: Said| Ok((Vec::new(), vec![unreadable(&Arc::from(&*name), START, message)]));
                 if node.kind != Kind::File {
-                    let message = "this is no ordinary file, and nothing is followed out of a repository; put the file itself here";
-                    return whole(message.to_owned());
+                    return whole(Said::both(
+                        "this is no ordinary file, and nothing is followed out of a repository; put the file itself here",
+                        "šis nav parasts fails, un saitēm ārpus repozitorija neviens neseko; ielieciet šeit pašu failu",
+                    ));
                 }
                 let size = size_of(repository, node.id, &name)?;
                 if size > FILE_MAX {

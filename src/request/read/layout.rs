@@ -9,6 +9,7 @@ use super::folders::{Entry, Folders, Kind};
 use super::{Code, Document, End, Finding, Tree, parse};
 use crate::request::GROUP;
 use crate::request::names::{APP_NAME_MAX, SLUG_MAX, is_slug};
+use crate::request::said::Said;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -92,7 +93,14 @@ impl Check<'_> {
             if name == FOLDER && self.folders.is_folder(&path) {
                 self.folder(&path, kind)?;
             } else if name.eq_ignore_ascii_case(FOLDER) && self.folders.is_folder(&path) {
-                self.whole(&path, format!("the folder is named {}; write {FOLDER} in lower case", shown(&name)));
+                let named = shown(&name);
+                self.whole(
+                    &path,
+                    Said::both(
+                        format!("the folder is named {named}; write {FOLDER} in lower case"),
+                        format!("mapes nosaukums ir {named}; rakstiet {FOLDER} ar mazajiem burtiem"),
+                    ),
+                );
             }
         }
         Ok(())
@@ -107,7 +115,13 @@ impl Check<'_> {
         }
         self.seen = true;
         if kind == Kind::Link {
-            self.whole(path, format!("{FOLDER} is a symbolic link; make it a folder of the repository itself"));
+            self.whole(
+                path,
+                Said::both(
+                    format!("{FOLDER} is a symbolic link; make it a folder of the repository itself"),
+                    format!("{FOLDER} ir simboliska saite; izveidojiet to kā paša repozitorija mapi"),
+                ),
+            );
         }
         for Entry { name, path, kind } in entries {
             if self.folders.is_folder(&path) {
@@ -128,8 +142,10 @@ impl Check<'_> {
     /// A file that lies beside the municipalities' folders.
     fn stray(&mut self, file: &Path) {
         self.seen = true;
-        let message =
-            format!("only a folder for each municipality lies in {FOLDER}; put a request into {FOLDER}/<slug>/, anything else elsewhere");
+        let message = Said::both(
+            format!("only a folder for each municipality lies in {FOLDER}; put a request into {FOLDER}/<slug>/, anything else elsewhere"),
+            format!("mapē {FOLDER} ir tikai pašvaldību mapes; pieprasījumu ielieciet mapē {FOLDER}/<īsais nosaukums>/, visu pārējo citur"),
+        );
         self.whole(file, message);
     }
 
@@ -137,13 +153,22 @@ impl Check<'_> {
     fn municipality(&mut self, path: &Path, slug: &OsStr, kind: Kind) -> Result<(), ReadError> {
         self.seen = true;
         if kind == Kind::Link {
-            self.whole(path, "this is a symbolic link; make it a folder and put the requests themselves into it".into());
+            let message = Said::both(
+                "this is a symbolic link; make it a folder and put the requests themselves into it",
+                "šī ir simboliska saite; izveidojiet mapi un ielieciet tajā pašus pieprasījumus",
+            );
+            self.whole(path, message);
             return Ok(());
         }
         if !slug.to_str().is_some_and(|slug| is_slug(slug, SLUG_MAX)) {
-            let message = format!(
-                "{} is not a municipality's slug; write lower-case letters without diacritics, digits and single hyphens, for example {FOLDER}/kuldigas-novads",
-                shown(slug)
+            let slug = shown(slug);
+            let message = Said::both(
+                format!(
+                    "{slug} is not a municipality's slug; write lower-case letters without diacritics, digits and single hyphens, for example {FOLDER}/kuldigas-novads"
+                ),
+                format!(
+                    "{slug} nevar būt pašvaldības īsais nosaukums; rakstiet mazos burtus bez garumzīmēm un mīkstinājuma zīmēm, ciparus un atsevišķas defises, piemēram, {FOLDER}/kuldigas-novads"
+                ),
             );
             self.whole(path, message);
             return Ok(());
@@ -159,14 +184,25 @@ impl Check<'_> {
         self.seen = true;
         let slug = slug.to_string_lossy();
         if kind == Kind::Link {
-            self.whole(path, "this is a symbolic link; put the request itself here".into());
+            self.whole(
+                path,
+                Said::both(
+                    "this is a symbolic link; put the request itself here",
+                    "šī ir simboliska saite; ielieciet šeit pašu pieprasījumu",
+                ),
+            );
         } else if kind == Kind::Folder {
             self.whole(
                 path,
-                format!("no folder lies in {FOLDER}/{slug}; put each request directly into it, as {FOLDER}/{slug}/<app>.yaml"),
+                Said::both(
+                    format!("no folder lies in {FOLDER}/{slug}; put each request directly into it, as {FOLDER}/{slug}/<app>.yaml"),
+                    format!(
+                        "mapē {FOLDER}/{slug} citu mapju nav; ielieciet katru pieprasījumu tieši tajā, kā {FOLDER}/{slug}/<lietotne>.yaml"
+                    ),
+                ),
             );
         } else if kind != Kind::File {
-            self.whole(path, "this is not an ordinary file; remove it".into());
+            self.whole(path, Said::both("this is not an ordinary file; remove it", "šis nav parasts fails; izdzēsiet to"));
         } else if let Some(app) = self.app_named(path) {
             self.file(path, &slug, &app)?;
         }
@@ -183,10 +219,20 @@ impl Check<'_> {
         }
         let lower = stem.to_lowercase();
         let requested = ["yaml", "yml", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known));
+        let named = shown(name);
         let message = match (requested, is_slug(&lower, APP_NAME_MAX)) {
-            (true, true) => format!("the file is named {}; name it {lower}.yaml, with the request in YAML", shown(name)),
-            (true, false) => format!("the file is named {}; name it as metadata.name says, for example majaslapa.yaml", shown(name)),
-            (false, _) => format!("{} is not a request; only <app>.yaml files lie here, so put it elsewhere or remove it", shown(name)),
+            (true, true) => Said::both(
+                format!("the file is named {named}; name it {lower}.yaml, with the request in YAML"),
+                format!("faila nosaukums ir {named}; nosauciet to {lower}.yaml un rakstiet pieprasījumu YAML formātā"),
+            ),
+            (true, false) => Said::both(
+                format!("the file is named {named}; name it as metadata.name says, for example majaslapa.yaml"),
+                format!("faila nosaukums ir {named}; nosauciet to tā, kā rakstīts laukā metadata.name, piemēram, majaslapa.yaml"),
+            ),
+            (false, _) => Said::both(
+                format!("{named} is not a request; only <app>.yaml files lie here, so put it elsewhere or remove it"),
+                format!("{named} nav pieprasījums; šeit ir tikai <lietotne>.yaml faili, tāpēc pārvietojiet to citur vai izdzēsiet"),
+            ),
         };
         self.whole(path, message);
         None
@@ -209,16 +255,32 @@ impl Check<'_> {
         let found = contents(&documents.iter().collect::<Vec<_>>(), slug, app);
         self.found.extend(found);
         if documents.is_empty() && broken.is_empty() {
-            self.whole(path, "the file is empty; write one request into it, or remove it".into());
+            self.whole(
+                path,
+                Said::both(
+                    "the file is empty; write one request into it, or remove it",
+                    "fails ir tukšs; ierakstiet tajā vienu pieprasījumu vai izdzēsiet to",
+                ),
+            );
         }
         Ok(())
     }
 
     /// A finding about a file or folder as a whole.
-    fn whole(&mut self, path: &Path, message: String) {
+    fn whole(&mut self, path: &Path, Said { en, lv }: Said) {
         let file = path.display().to_string().into();
         let (object, inside) = (String::new(), String::new());
-        self.found.push(Finding { file, line: 1, column: 1, code: Code::LayoutInvalid, object, path: inside, message, fix: None });
+        self.found.push(Finding {
+            file,
+            line: 1,
+            column: 1,
+            code: Code::LayoutInvalid,
+            object,
+            path: inside,
+            message: en,
+            latvian: lv,
+            fix: None,
+        });
     }
 }
 
@@ -228,34 +290,52 @@ fn contents(documents: &[&Document], slug: &str, app: &str) -> Vec<Finding> {
     let Some((first, others)) = documents.split_first() else {
         return found;
     };
-    let mut reject = |document: &Document, path: &str, message: String| found.push(document.finding(Code::LayoutInvalid, path, message));
+    let mut reject = |document: &Document, path: &str, message: Said| found.push(document.finding(Code::LayoutInvalid, path, message));
     if first.listed {
-        reject(first, "", "the request stands in a list; write it as a document of its own, beginning with apiVersion".into());
+        let message = Said::both(
+            "the request stands in a list; write it as a document of its own, beginning with apiVersion",
+            "pieprasījums ir sarakstā; rakstiet to kā atsevišķu dokumentu, kas sākas ar apiVersion",
+        );
+        reject(first, "", message);
     }
     // Whatever else is in a file of several, only that has to be said.
     if let Some(second) = others.first() {
         let line = second.place.find("", End::Key).line;
-        let message = format!("a file holds one request, and a second document begins in line {line}; put it into a file of its own");
+        let message = Said::both(
+            format!("a file holds one request, and a second document begins in line {line}; put it into a file of its own"),
+            format!("failā ir viens pieprasījums, bet {line}. rindā sākas otrs dokuments; ielieciet to savā failā"),
+        );
         reject(second, "", message);
         return found;
     }
     if !first.is_request() {
         let kind = first.told_kind();
-        let message = format!("{FOLDER}/{slug} holds requests only, MunicipalityApp of {GROUP}, and this is {kind}; put it elsewhere");
+        let message = Said::both(
+            format!("{FOLDER}/{slug} holds requests only, MunicipalityApp of {GROUP}, and this is {kind}; put it elsewhere"),
+            format!("mapē {FOLDER}/{slug} ir tikai pieprasījumi (MunicipalityApp, {GROUP}), bet šis ir {kind}; pārvietojiet to citur"),
+        );
         reject(first, "/kind", message);
         return found;
     }
     // Where they are missing, that is said already.
     let namespace = first.namespace();
     if !namespace.is_empty() && namespace != slug {
-        let message = format!(
-            "the file lies in {FOLDER}/{slug} and the request is of {namespace}; write namespace: {slug}, or ask in {FOLDER}/{namespace}"
+        let message = Said::both(
+            format!(
+                "the file lies in {FOLDER}/{slug} and the request is of {namespace}; write namespace: {slug}, or ask in {FOLDER}/{namespace}"
+            ),
+            format!(
+                "fails ir mapē {FOLDER}/{slug}, bet pieprasījums ir pašvaldībai {namespace}; rakstiet namespace: {slug} vai pārvietojiet failu uz {FOLDER}/{namespace}"
+            ),
         );
         reject(first, "/metadata/namespace", message);
     }
     let name = first.name();
     if !name.is_empty() && name != app {
-        let message = format!("the file is named {app}.yaml and the request {name}; rename the file to {name}.yaml, or write name: {app}");
+        let message = Said::both(
+            format!("the file is named {app}.yaml and the request {name}; rename the file to {name}.yaml, or write name: {app}"),
+            format!("faila nosaukums ir {app}.yaml, bet pieprasījuma — {name}; pārdēvējiet failu par {name}.yaml vai rakstiet name: {app}"),
+        );
         reject(first, "/metadata/name", message);
     }
     found

@@ -9,6 +9,7 @@ pub mod folders;
 pub mod foreign;
 pub mod git;
 pub mod layout;
+pub mod narrow;
 pub mod place;
 pub mod scalar;
 pub mod spread;
@@ -22,6 +23,7 @@ pub use place::{End, Place, Spot};
 use crate::policy::Reason;
 use crate::request::GROUP;
 use crate::request::access::{self, Access};
+use crate::request::said::Said;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -158,7 +160,8 @@ fn collected<D: Into<Arc<Document>>, E>(contents: Vec<Result<Content<D>, E>>) ->
 }
 
 /// That a file cannot be read as it is, from here on.
-fn unreadable(file: &Arc<str>, spot: Spot, message: String) -> Finding {
+fn unreadable(file: &Arc<str>, spot: Spot, message: impl Into<Said>) -> Finding {
+    let Said { en, lv } = message.into();
     Finding {
         file: Arc::clone(file),
         line: spot.line,
@@ -166,14 +169,16 @@ fn unreadable(file: &Arc<str>, spot: Spot, message: String) -> Finding {
         code: Code::YamlInvalid,
         object: String::new(),
         path: String::new(),
-        message,
+        message: en,
+        latvian: lv,
         fix: None,
     }
 }
 
 /// What to say of a file that is larger than it may be.
-fn too_large(limit: usize) -> String {
-    format!("the file is larger than {} MiB; divide it", limit >> 20)
+fn too_large(limit: usize) -> Said {
+    let most = limit >> 20;
+    Said::both(format!("the file is larger than {most} MiB; divide it"), format!("fails ir lielāks par {most} MiB; sadaliet to"))
 }
 
 /// Where a file begins.
@@ -187,7 +192,7 @@ pub fn parse(file: &str, layer: usize, bytes: &[u8]) -> (Vec<Document>, Vec<Find
 
 fn parse_within(file: &str, layer: usize, bytes: &[u8], limit: usize) -> (Vec<Document>, Vec<Finding>) {
     let file: Arc<str> = file.into();
-    let whole = |spot: Spot, message: String| unreadable(&file, spot, message);
+    let whole = |spot: Spot, message: Said| unreadable(&file, spot, message);
     if bytes.len() > limit {
         return (Vec::new(), vec![whole(START, too_large(limit))]);
     }
@@ -197,7 +202,8 @@ fn parse_within(file: &str, layer: usize, bytes: &[u8], limit: usize) -> (Vec<Do
             let before = &bytes[..error.valid_up_to()];
             let lines = before.split(|b| *b == b'\n').count();
             let spot = Spot { line: u32::try_from(lines).unwrap_or(u32::MAX), column: 1 };
-            return (Vec::new(), vec![whole(spot, "the file is not UTF-8 text; save it as UTF-8".into())]);
+            let message = Said::both("the file is not UTF-8 text; save it as UTF-8", "fails nav UTF-8 teksts; saglabājiet to kā UTF-8");
+            return (Vec::new(), vec![whole(spot, message)]);
         }
     };
     let (parsed, broken) = yaml::parse(text);
@@ -306,19 +312,19 @@ impl Document {
 
     /// A finding about the value at a JSON pointer.
     #[must_use]
-    pub fn finding(&self, code: impl Into<Code>, path: &str, message: impl Into<String>) -> Finding {
+    pub fn finding(&self, code: impl Into<Code>, path: &str, message: impl Into<Said>) -> Finding {
         self.at(self.place.find(path, End::Value), code, path.to_string(), message.into())
     }
 
     /// A finding about the name of the field at a JSON pointer.
     #[must_use]
-    pub fn finding_of_key(&self, code: impl Into<Code>, path: &str, message: impl Into<String>) -> Finding {
+    pub fn finding_of_key(&self, code: impl Into<Code>, path: &str, message: impl Into<Said>) -> Finding {
         self.at(self.place.find(path, End::Key), code, path.to_string(), message.into())
     }
 
-    fn at(&self, spot: Spot, code: impl Into<Code>, path: String, message: String) -> Finding {
+    fn at(&self, spot: Spot, code: impl Into<Code>, path: String, Said { en, lv }: Said) -> Finding {
         let (file, object) = (Arc::clone(&self.file), self.object());
-        Finding { file, line: spot.line, column: spot.column, code: code.into(), object, path, message, fix: None }
+        Finding { file, line: spot.line, column: spot.column, code: code.into(), object, path, message: en, latvian: lv, fix: None }
     }
 }
 

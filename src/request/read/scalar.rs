@@ -3,6 +3,7 @@
 //! `kubectl` and the `GitOps` tools read `no` as false and `0033000` as an octal number. What is read
 //! here is what the cluster would get; the doubts say where that is hardly what was meant.
 
+use crate::request::said::Said;
 use serde_json::{Number, Value};
 
 /// Why a scalar without quotes may not be what was meant.
@@ -120,25 +121,49 @@ fn is_sexagesimal(text: &str) -> bool {
 impl Doubt {
     /// What to say of a value.
     #[must_use]
-    pub fn of_value(self, written: &str, read: &Value) -> String {
-        match self {
-            Self::Word => format!("`{written}` is read as {read}; write {read} if that is meant, or \"{written}\" in quotes for the word"),
-            Self::LeadingZero => format!("`{written}` without quotes is read as the number {read}; write \"{written}\" in quotes"),
-            Self::Underscore => format!("`{written}` is read as the number {read}; write {read}, or \"{written}\" in quotes for the text"),
-            Self::Sexagesimal => {
-                format!("`{written}` without quotes is a number to the base 60 for some programs; write \"{written}\" in quotes")
-            }
-            Self::NotFinite => format!("`{written}` is not a number that can be stored; write a finite number, or \"{written}\" in quotes"),
-        }
+    pub fn of_value(self, written: &str, read: &Value) -> Said {
+        let (en, lv) = match self {
+            Self::Word => (
+                format!("`{written}` is read as {read}; write {read} if that is meant, or \"{written}\" in quotes for the word"),
+                format!(
+                    "`{written}` tiek lasīts kā {read}; ja tas domāts, rakstiet {read}, bet ja domāts vārds, rakstiet \"{written}\" pēdiņās"
+                ),
+            ),
+            Self::LeadingZero => (
+                format!("`{written}` without quotes is read as the number {read}; write \"{written}\" in quotes"),
+                format!("`{written}` bez pēdiņām tiek lasīts kā skaitlis {read}; rakstiet \"{written}\" pēdiņās"),
+            ),
+            Self::Underscore => (
+                format!("`{written}` is read as the number {read}; write {read}, or \"{written}\" in quotes for the text"),
+                format!(
+                    "`{written}` tiek lasīts kā skaitlis {read}; rakstiet {read}, bet ja domāts teksts, rakstiet \"{written}\" pēdiņās"
+                ),
+            ),
+            Self::Sexagesimal => (
+                format!("`{written}` without quotes is a number to the base 60 for some programs; write \"{written}\" in quotes"),
+                format!("`{written}` bez pēdiņām dažām programmām ir skaitlis ar bāzi 60; rakstiet \"{written}\" pēdiņās"),
+            ),
+            Self::NotFinite => (
+                format!("`{written}` is not a number that can be stored; write a finite number, or \"{written}\" in quotes"),
+                format!("`{written}` nav skaitlis, ko var saglabāt; rakstiet parastu skaitli vai \"{written}\" pēdiņās"),
+            ),
+        };
+        Said::both(en, lv)
     }
 
     /// What to say of a key.
     #[must_use]
-    pub fn of_key(self, written: &str, read: &Value) -> String {
+    pub fn of_key(self, written: &str, read: &Value) -> Said {
         if self == Self::Sexagesimal || self == Self::NotFinite {
-            return format!("the field name `{written}` is a number for some programs; write \"{written}\" in quotes");
+            return Said::both(
+                format!("the field name `{written}` is a number for some programs; write \"{written}\" in quotes"),
+                format!("lauka nosaukums `{written}` dažām programmām ir skaitlis; rakstiet \"{written}\" pēdiņās"),
+            );
         }
-        format!("the field name `{written}` without quotes is read as {read}; write \"{written}\" in quotes")
+        Said::both(
+            format!("the field name `{written}` without quotes is read as {read}; write \"{written}\" in quotes"),
+            format!("lauka nosaukums `{written}` bez pēdiņām tiek lasīts kā {read}; rakstiet \"{written}\" pēdiņās"),
+        )
     }
 }
 

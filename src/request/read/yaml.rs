@@ -2,6 +2,7 @@
 
 use super::place::{Inner, Place, Spot, joined};
 use super::scalar;
+use crate::request::said::Said;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -35,7 +36,7 @@ pub struct Remark {
     /// JSON pointer of the value.
     pub path: String,
     /// What is wrong and what to write instead.
-    pub message: String,
+    pub message: Said,
 }
 
 /// The place where a text stops being YAML, and why.
@@ -44,7 +45,7 @@ pub struct Broken {
     /// Where.
     pub spot: Spot,
     /// Why.
-    pub message: String,
+    pub message: Said,
 }
 
 /// Reads every document of a text up to the first that is broken.
@@ -56,7 +57,11 @@ pub fn parse(text: &str) -> (Vec<Parsed>, Option<Broken>) {
         let result = match event {
             Ok((event, span)) => builder.take(event, span),
             Err(error) => {
-                let message = format!("this is not YAML: {}; check indentation, colons and quotes here and just above", error.info());
+                let why = error.info();
+                let message = Said::both(
+                    format!("this is not YAML: {why}; check indentation, colons and quotes here and just above"),
+                    format!("tas nav YAML ({why}); pārbaudiet atkāpes, kolus un pēdiņas šeit un tieši virs šīs vietas"),
+                );
                 Err(Broken { spot: spot(error.marker()), message })
             }
         };
@@ -141,14 +146,28 @@ impl Builder {
     fn key(&mut self, text: &str, as_text: bool, value: &Value, doubt: Option<scalar::Doubt>, here: Spot) -> Result<(), Broken> {
         let name = match value {
             Value::String(name) => name.clone(),
-            Value::Null => return Err(broken(here, "a field has no name; write a name before the colon, in quotes if it is null")),
+            Value::Null => {
+                return Err(broken(
+                    here,
+                    "a field has no name; write a name before the colon, in quotes if it is null",
+                    "laukam nav nosaukuma; rakstiet to pirms kola, bet, ja tas ir null, — pēdiņās",
+                ));
+            }
             other => other.to_string(),
         };
         if text == "<<" && !as_text {
-            return Err(broken(here, "merge keys (<<) are not read; write the fields out"));
+            return Err(broken(
+                here,
+                "merge keys (<<) are not read; write the fields out",
+                "apvienošanas atslēgas (<<) netiek lasītas; izrakstiet laukus",
+            ));
         }
         if name.len() > NAME {
-            return Err(broken(here, &format!("the name of a field is longer than {NAME} bytes; write a shorter one")));
+            return Err(broken(
+                here,
+                &format!("the name of a field is longer than {NAME} bytes; write a shorter one"),
+                &format!("lauka nosaukums ir garāks par {NAME} baitiem; rakstiet īsāku"),
+            ));
         }
         let told = self.remarks.len() < REMARKS;
         let Some(Frame { open: Open::Fields { places, key, map }, .. }) = self.stack.last_mut() else {
@@ -163,17 +182,27 @@ impl Builder {
             self.remark(here, doubt.of_key(text, value));
         }
         if let Some(line) = first {
-            self.remark(here, format!("the field `{name}` stands twice, first in line {line}; only the last is read; remove one of them"));
+            self.remark(
+                here,
+                Said::both(
+                    format!("the field `{name}` stands twice, first in line {line}; only the last is read; remove one of them"),
+                    format!("lauks `{name}` ir divreiz, pirmoreiz {line}. rindā; lasīts tiek tikai pēdējais; izdzēsiet vienu no abiem"),
+                ),
+            );
         }
         Ok(())
     }
 
     fn alias(&mut self, anchor: usize, here: Spot) -> Result<(), Broken> {
         let Some(anchored) = self.anchors.get(&anchor) else {
-            return Err(broken(here, "an alias cannot stand inside what it repeats"));
+            return Err(broken(here, "an alias cannot stand inside what it repeats", "aizstājvārds nevar būt tajā, ko tas atkārto"));
         };
         if matches!(self.stack.last(), Some(Frame { open: Open::Fields { key: None, .. }, .. })) {
-            return Err(broken(here, "an alias cannot be the name of a field; write the name out"));
+            return Err(broken(
+                here,
+                "an alias cannot be the name of a field; write the name out",
+                "aizstājvārds nevar būt lauka nosaukums; izrakstiet nosaukumu",
+            ));
         }
         let (weight, height) = (anchored.weight, anchored.height);
         self.expand(weight, height, here)?;
@@ -186,17 +215,29 @@ impl Builder {
     fn expand(&mut self, weight: usize, height: usize, here: Spot) -> Result<(), Broken> {
         self.expanded += weight;
         if self.expanded > EXPANDED || self.stack.len() + height > DEPTH {
-            return Err(broken(here, "aliases make this file too large to be read; write the values out"));
+            return Err(broken(
+                here,
+                "aliases make this file too large to be read; write the values out",
+                "aizstājvārdu dēļ fails ir pārāk liels, lai to lasītu; izrakstiet vērtības",
+            ));
         }
         Ok(())
     }
 
     fn open(&mut self, open: Open, anchor: usize, tag: Option<&Tag>, here: Spot) -> Result<(), Broken> {
         if matches!(self.stack.last(), Some(Frame { open: Open::Fields { key: None, .. }, .. })) {
-            return Err(broken(here, "the name of a field is text, not a list or a mapping"));
+            return Err(broken(
+                here,
+                "the name of a field is text, not a list or a mapping",
+                "lauka nosaukums ir teksts, nevis saraksts vai lauku kopa",
+            ));
         }
         if self.stack.len() >= DEPTH {
-            return Err(broken(here, &format!("values stand inside each other more than {DEPTH} deep")));
+            return Err(broken(
+                here,
+                &format!("values stand inside each other more than {DEPTH} deep"),
+                &format!("vērtības ir cita citā vairāk nekā {DEPTH} līmeņos"),
+            ));
         }
         self.check_tag(tag, here);
         self.stack.push(Frame { open, spot: here, anchor });
@@ -237,7 +278,11 @@ impl Builder {
             }
             Some(Open::Fields { map, places, key }) => {
                 let Some((name, at)) = key.take() else {
-                    return Err(broken(place.spot, "a value stands where the name of a field is expected"));
+                    return Err(broken(
+                        place.spot,
+                        "a value stands where the name of a field is expected",
+                        "vērtība ir tur, kur jābūt lauka nosaukumam",
+                    ));
                 };
                 places.push((name.as_str().into(), at, place));
                 map.insert(name, value);
@@ -248,11 +293,17 @@ impl Builder {
 
     fn check_tag(&mut self, tag: Option<&Tag>, here: Spot) {
         if let Some(tag) = tag.filter(|tag| !tag.is_yaml_core_schema() && tag.suffix != "!" && !tag.suffix.is_empty()) {
-            self.remark(here, format!("the tag `{tag}` means nothing here; remove it"));
+            self.remark(
+                here,
+                Said::both(
+                    format!("the tag `{tag}` means nothing here; remove it"),
+                    format!("birka `{tag}` šeit neko nenozīmē; izdzēsiet to"),
+                ),
+            );
         }
     }
 
-    fn remark(&mut self, spot: Spot, message: String) {
+    fn remark(&mut self, spot: Spot, message: Said) {
         if self.remarks.len() >= REMARKS {
             return;
         }
@@ -268,8 +319,8 @@ impl Builder {
     }
 }
 
-fn broken(spot: Spot, message: &str) -> Broken {
-    Broken { spot, message: message.to_string() }
+fn broken(spot: Spot, en: &str, lv: &str) -> Broken {
+    Broken { spot, message: Said::both(en, lv) }
 }
 
 /// How much there is in a value, and how deep it stands.

@@ -45,7 +45,7 @@ pub fn sections(sheet: &Sheet<'_>, language: Language, limit: usize, objects: bo
         let _ = writeln!(out, "\n**{}**\n", either(language, "Jālabo", "To mend"));
         let found = sheet.findings.iter().map(|finding| {
             let place = code(&format!("{}:{}:{}", finding.file, finding.line, finding.column));
-            format!("- {place} `{}`: {}\n", finding.reason, escaped_message(&said(finding.code, finding.message, language)))
+            format!("- {place} `{}`: {}\n", finding.reason, escaped_message(&said(finding, language)))
         });
         append(&mut out, found, language, limit);
     }
@@ -123,14 +123,14 @@ fn app(app: &AppRow<'_>, language: Language) -> String {
     }
     out.push('\n');
     for change in &app.changes {
-        let _ = writeln!(out, "  - {}: {} → {}", words::field(change.field, language), code(&change.before), code(&change.now));
+        let _ = writeln!(out, "  - {}: {} → {}", words::field(&change.field, language), code(&change.before), code(&change.now));
     }
     for requirement in &app.requires {
         let _ = writeln!(out, "  - {} {}", either(language, "datu klase prasa", "the data class requires"), code(requirement));
     }
     for finding in &app.because {
         let place = code(&format!("{}:{}:{}", finding.file, finding.line, finding.column));
-        let _ = writeln!(out, "  - `{}`: {} ({place})", finding.reason, escaped_message(&said(finding.code, finding.message, language)));
+        let _ = writeln!(out, "  - `{}`: {} ({place})", finding.reason, escaped_message(&said(finding, language)));
     }
     out
 }

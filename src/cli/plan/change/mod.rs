@@ -10,7 +10,7 @@ use crate::request::check::Definitions;
 use crate::request::read::folders::Disk;
 use crate::request::read::git::{self, Snapshot};
 use crate::request::read::layout::{self, Layout};
-use crate::request::read::{self, Tree};
+use crate::request::read::{self, Tree, narrow};
 use crate::review::change::{Change, change};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -69,14 +69,28 @@ impl Sides {
     }
 }
 
-/// Compares two commits. What lies in `paths`, such as the platform's objects of another repository, is on both sides.
+/// Compares two commits, as far as they decide about what differs. What lies in `paths`, such as the platform's objects of
+/// another repository, is on both sides.
 pub fn compare_snapshots(sides: &Sides, paths: &[PathBuf], layout: Layout) -> Result<(Change, Side, Side)> {
     let shared = shared(paths)?;
-    let mut base = of_snapshot(sides.base(), layout, None)?;
+    if let Some(slugs) = narrow::only_in(sides.base(), &sides.head) {
+        let (base, head) = both(&sides.base().narrowed(&slugs), &sides.head.narrowed(&slugs), &shared, layout)?;
+        // One that lies in another's folder takes of that other's allotment.
+        if [&base.tree, &head.tree, &shared].into_iter().all(|tree| narrow::holds_only(tree, &slugs)) {
+            return between(base, head, shared);
+        }
+    }
+    let (base, head) = both(sides.base(), &sides.head, &shared, layout)?;
+    between(base, head, shared)
+}
+
+/// Reads two commits, the second beside the first.
+fn both(from: &Snapshot, to: &Snapshot, shared: &Tree, layout: Layout) -> Result<(Read, Read)> {
+    let mut base = of_snapshot(from, layout, None)?;
     // Before the other takes from it: what is in both is to be one and the same.
     base.tree.raise(shared.above());
-    let head = of_snapshot(&sides.head, layout, Some((sides.base(), &base.tree)))?;
-    between(base, head, shared)
+    let head = of_snapshot(to, layout, Some((from, &base.tree)))?;
+    Ok((base, head))
 }
 
 /// Reads both sides, commits or folders, and compares them.
@@ -140,3 +154,6 @@ fn folder_side(name: &str, folder: &Path, layout: Layout) -> Result<Read> {
     tree.rename(|file| Path::new(file).strip_prefix(folder).map_or_else(|_| file.to_owned(), |path| path.display().to_string()));
     Ok(Read { side: Side { name: name.to_owned(), commit: None }, tree })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! What a change comes to, as data: the JSON output, from which text and Markdown are written too.
 
 use super::risk::{Risk, risks};
-use crate::cli::plan::sheet::{Allotment, Change as Choice, allotment, changes};
+use crate::cli::plan::choices::{Change as Choice, changes};
+use crate::cli::plan::sheet::{Allotment, allotment};
 use crate::cli::validate::JsonFinding;
 use crate::desired::{DesiredSet, Object};
 use crate::policy::AppKey;
@@ -62,11 +63,11 @@ pub struct Summary {
     pub remove: usize,
     /// Requests that are refused.
     pub refuse: usize,
-    /// Apps that stay as they are.
+    /// Apps that stay as they are. Between two commits that differ in folders of municipalities only, those of these.
     pub unchanged: usize,
     /// What must be mended and was not wrong before.
     pub findings: usize,
-    /// What was wrong before and still is.
+    /// What was wrong before and still is, in what was read: see `unchanged`.
     pub known: usize,
 }
 

@@ -6,7 +6,8 @@ use crate::cli::language::either;
 use crate::cli::plan::sheet::Allotment;
 use crate::cli::plan::text::{parts, share};
 use crate::cli::screen::{Screen, Tone, wrapped};
-use crate::cli::validate::line;
+use crate::cli::validate::words::said;
+use crate::cli::validate::{JsonFinding, line};
 use crate::request::explain::Language;
 use std::fmt::Write;
 
@@ -29,7 +30,7 @@ pub fn text(sheet: &Sheet<'_>, language: Language, screen: Screen) -> String {
         out.push('\n');
     }
     for finding in &sheet.findings {
-        out.push_str(&line(finding, screen));
+        out.push_str(&line(&JsonFinding { message: &said(finding, language), ..*finding }, screen));
     }
     if !sheet.findings.is_empty() {
         out.push('\n');
@@ -84,19 +85,19 @@ fn app(out: &mut String, app: &AppRow<'_>, language: Language, screen: Screen) {
         let _ = writeln!(out, "{:INDENT$}{}", "", wrapped(text, screen.columns(), INDENT, INDENT + 2));
     };
     for change in &app.changes {
-        more(&format!("{}: {} -> {}", words::field(change.field, language), change.before, change.now));
+        more(&format!("{}: {} -> {}", words::field(&change.field, language), change.before, change.now));
     }
     for requirement in &app.requires {
         more(&format!("{} {requirement}", either(language, "datu klase prasa", "the data class requires")));
     }
     for finding in &app.because {
-        more(&format!("{}: {} ({}:{}:{})", finding.reason, finding.message, finding.file, finding.line, finding.column));
+        more(&format!("{}: {} ({}:{}:{})", finding.reason, said(finding, language), finding.file, finding.line, finding.column));
     }
     if !app.objects.is_empty() {
         let named = |action: &str| app.objects.iter().filter(|object| object.action == action).count();
         let counts = [("create", "+"), ("change", "~"), ("delete", "-")].map(|(action, mark)| (named(action), mark));
         let counts: Vec<String> = counts.iter().filter(|(number, _)| *number > 0).map(|(number, mark)| format!("{mark}{number}")).collect();
-        more(&format!("{} {}: {}", either(language, "objekti vārdtelpā", "objects in the namespace"), app.namespace, counts.join(" ")));
+        more(&format!("{} {}: {}", either(language, "objekti nosaukumvietā", "objects in the namespace"), app.namespace, counts.join(" ")));
     }
 }
 

@@ -47,7 +47,7 @@ pub fn action(app: &AppRow<'_>, language: Language) -> &'static str {
 
 /// The name of a choice of an app, or of a part of an allotment.
 #[must_use]
-pub fn field(field: &'static str, language: Language) -> &'static str {
+pub fn field(field: &str, language: Language) -> &str {
     match (language, field) {
         (Language::Lv, "system") => "sistēma",
         (Language::Lv, "version") => "versija",
@@ -59,6 +59,11 @@ pub fn field(field: &'static str, language: Language) -> &'static str {
         (Language::Lv, "memory") => "atmiņa",
         (Language::Lv, "storage") => "krātuve",
         (Language::Lv, "apps") => "lietotnes",
+        (Language::Lv, "suspend") => "apturēta (suspend)",
+        (Language::Lv, "rotateSecrets") => "paroles no jauna (rotateSecrets)",
+        (Language::Lv, "backup.window") => "rezerves kopiju laiks",
+        (Language::Lv, "backup.exclude") => "netiek kopēts",
+        (Language::Lv, "backup.checks") => "atjaunotā pārbaudes",
         _ => field,
     }
 }

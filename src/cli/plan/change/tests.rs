@@ -1,0 +1,121 @@
+//! What is left unread decides about nothing.
+
+use super::*;
+use serde_json::{Value, json};
+use std::fs;
+use std::process::Command;
+
+/// A repository with the good examples, on the branch `main`.
+struct Repository(tempfile::TempDir);
+
+impl Repository {
+    fn new() -> Self {
+        let made = Self(tempfile::tempdir().unwrap());
+        for part in ["examples/platform", "examples/requests/municipalities"] {
+            assert!(Command::new("cp").args(["-r", part]).arg(made.0.path()).status().unwrap().success());
+        }
+        made.git(&["init", "--quiet", "--initial-branch=main"]);
+        made.commit();
+        made
+    }
+
+    fn git(&self, args: &[&str]) {
+        let mut command = Command::new("git");
+        command.args(["-c", "user.name=test", "-c", "user.email=test@example.lv", "-c", "commit.gpgsign=false"]).args(args);
+        command.current_dir(self.0.path()).env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");
+        assert!(command.status().unwrap().success(), "{args:?}");
+    }
+
+    fn commit(&self) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message=x"]);
+    }
+
+    /// The plan of a change of `main`, in which each file is written anew or, without a text, removed.
+    fn sides(&self, files: &[(&str, Option<&str>)]) -> Sides {
+        self.git(&["checkout", "--quiet", "-B", "pr", "main"]);
+        for (path, text) in files {
+            let file = self.0.path().join(path);
+            match text {
+                Some(text) => {
+                    fs::create_dir_all(file.parent().unwrap()).unwrap();
+                    fs::write(file, text).unwrap();
+                }
+                None => fs::remove_file(file).unwrap(),
+            }
+        }
+        self.commit();
+        snapshots("main", "pr", self.0.path()).unwrap()
+    }
+}
+
+/// What a plan says, but for what it counts in what was read.
+fn said((change, base, head): &(Change, Side, Side)) -> Value {
+    let sheet = sheet::Sheet::of(change, base.clone(), head.clone());
+    json!([sheet.hash, sheet.risks, sheet.municipalities, sheet.findings, sheet.decided, change.is_refused()])
+}
+
+fn request(slug: &str, name: &str, more: &str) -> String {
+    format!(
+        "apiVersion: kopnams.lv/v1alpha1\nkind: MunicipalityApp\nmetadata: {{name: {name}, namespace: {slug}}}\nspec: {{system: website, parameters: {{siteTitle: a}}{more}}}\n"
+    )
+}
+
+#[test]
+fn the_folders_that_a_change_touches_are_enough_to_judge_it() {
+    let repository = Repository::new();
+    let kuldiga = "municipalities/kuldigas-novads/majaslapa.yaml";
+    let there = fs::read_to_string(repository.0.path().join(kuldiga)).unwrap();
+    let (good, large, taken) = (
+        request("balvu-novads", "vietne", ""),
+        request("balvu-novads", "vietne", ", size: large"),
+        request("liepaja", "cita", ", hostname: www.kuldiga.example.lv"),
+    );
+    let twice = request("kuldigas-novads", "cita", ", hostname: www.kuldiga.example.lv");
+    let elsewhere = request("liepaja", "vietne", "");
+    let many: Vec<(String, String)> = (0..40)
+        .map(|n| (format!("municipalities/balvu-novads/v{n}.yaml"), request("balvu-novads", &format!("v{n}"), ", size: large")))
+        .collect();
+    let many: Vec<(&str, Option<&str>)> = many.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+    let new = "municipalities/balvu-novads/vietne.yaml";
+    let changes: Vec<(&str, Vec<(&str, Option<&str>)>)> = vec![
+        ("nothing", vec![]),
+        ("a first request of a town", vec![(new, Some(&good))]),
+        ("a large one", vec![(new, Some(&large))]),
+        ("more than the allotment", many),
+        ("a removal", vec![(kuldiga, None)]),
+        ("a host name of another town", vec![("municipalities/liepaja/cita.yaml", Some(&taken))]),
+        ("a host name of the same town", vec![("municipalities/kuldigas-novads/cita.yaml", Some(&twice))]),
+        ("a request of another town", vec![("municipalities/kuldigas-novads/vietne.yaml", Some(&elsewhere))]),
+        ("no YAML", vec![(kuldiga, Some("a: [1\n"))]),
+        ("what is no request", vec![("municipalities/kuldigas-novads/README.md", Some("a"))]),
+        ("a folder in the folder", vec![("municipalities/kuldigas-novads/more/cita.yaml", Some(&twice))]),
+        ("a town that is none", vec![("municipalities/Kuldīga/vietne.yaml", Some(&good))]),
+        ("two towns", vec![(new, Some(&good)), (kuldiga, None)]),
+    ];
+    let mut said_all = Vec::new();
+    for (what, files) in changes {
+        let sides = repository.sides(&files);
+        let slugs = narrow::only_in(sides.base(), &sides.head).unwrap_or_else(|| panic!("{what} is in folders of municipalities"));
+        assert!(sides.base().narrowed(&slugs).nodes.len() < sides.base().nodes.len(), "{what}");
+        let narrow = compare_snapshots(&sides, &[], Layout::Auto).unwrap();
+        let shared = Tree::default();
+        let (base, head) = both(sides.base(), &sides.head, &shared, Layout::Auto).unwrap();
+        let full = between(base, head, shared).unwrap();
+        assert_eq!(said(&narrow), said(&full), "{what}");
+        let count = |(change, ..): &(Change, Side, Side)| change.before.counts.get("requests").copied().unwrap_or(0);
+        let whole = ["a request of another town", "a town that is none"].contains(&what);
+        assert_eq!(count(&narrow) < count(&full), !whole, "{what}: {} of {}", count(&narrow), count(&full));
+        said_all.push(said(&narrow));
+    }
+    let refused = said_all.iter().filter(|said| said[5] == true).count();
+    assert!(refused >= 6 && said_all.len() - refused >= 5, "{refused} of {} are refused", said_all.len());
+
+    // What lies elsewhere may decide about everybody.
+    for path in ["platform/municipalities/kuldigas-novads.yaml", "access.yaml", "municipalities/stray.yaml", "README.md"] {
+        let sides = repository.sides(&[(path, Some(&there))]);
+        assert_eq!(narrow::only_in(sides.base(), &sides.head), None, "{path}");
+        let sides = repository.sides(&[(path, Some(&there)), (kuldiga, None)]);
+        assert_eq!(narrow::only_in(sides.base(), &sides.head), None, "{path} and a request");
+    }
+}

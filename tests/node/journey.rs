@@ -1,0 +1,278 @@
+//! `docs/municipalities.md`, step by step: the request page, the pull request, the comment, the refusal of what is somebody
+//! else's, the merge, `kubectl` in the place of Flux, the answer, and the website.
+//!
+//! Each step names the sentence of the page that it follows, in Latvian and in English, and fails when the page no longer has it.
+//! The forge is Gitea as it is in its Go module, without the scripts of its pages: what those do with its forms, and with the
+//! text in the address of its editor, is done here in their place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use kopnams_lab::Account;
+use serde_json::{Value, json};
+
+use crate::chromium::Browser;
+use crate::copied::{self, Requests};
+use crate::forge::{REQUESTS, World as Forge, wait_for};
+use crate::house::{House, documents, on_the_node};
+use crate::kit::text;
+use crate::served::Served;
+
+const KOPNAMS: &str = env!("CARGO_BIN_EXE_kopnams");
+/// The town, an account that may change its requests, what it asks for, and where.
+const TOWN: &str = "liepaja";
+const CLERK: &str = "liepajas-it";
+const HOST: &str = "www.liepaja.example.lv";
+const PATH: &str = "municipalities/liepaja/majaslapa.yaml";
+const TITLE: &str = "Liepāja – pilsēta, kurā piedzimst vējš";
+
+#[test]
+fn what_the_page_for_municipalities_says_is_what_happens() {
+    on_the_node("the page for municipalities", async |house| {
+        let Some(journey) = Journey::prepared(house) else { return };
+        let page = fs::read_to_string("docs/municipalities.md").unwrap();
+        let says = |latvian: &str, english: &str| {
+            for sentence in [latvian, english] {
+                assert!(page.contains(sentence), "docs/municipalities.md no longer says: {sentence}");
+            }
+        };
+        let Some(browser) = Browser::start("MAP * ~NOTFOUND, EXCLUDE 127.0.0.1") else { return };
+
+        says("aizpildiet veidlapu pieprasījumu lapā", "Choose the system and fill the form in");
+        says("atver repozitoriju, kurā to iesniegt", "One button opens the repository with the file already in it");
+        journey.sign_in(&browser);
+        let shown = journey.fill_in(&browser);
+        says("iesniedziet izmaiņu pieprasījumu (*pull request*)", "Open a pull request");
+        let number = journey.hand_in(&browser, &shown);
+
+        says("Minūtes laikā pieprasījumam pievienojas komentārs", "Within a minute a comment says whether the request is in order");
+        says("kas tiks izveidots, cik tas aizņems no jums atļautā", "what it takes of your allotment");
+        let requests = journey.requests();
+        let (comment, status) = requests.told(&number, &journey.head(&number), "var apvienot");
+        for part in ["liepaja/majaslapa", HOST, "krātuve", "storage"] {
+            assert!(comment.contains(part), "{part}: {comment}");
+        }
+        assert_eq!(status["status"], "success", "{comment}");
+
+        // Somebody else's folder, in a second pull request.
+        let (foreign, commit) = journey.foreign();
+        let (refusal, _) = requests.told(&foreign, &commit, "autors to nedrīkst mainīt");
+        assert!(refusal.contains("`municipalities/kuldigas-novads/vietne.yaml`"), "{refusal}");
+        assert!(refusal.contains("(drīkst: `@kuldigas-it`, `@kuldigas-parvalde`)"), "{refusal}");
+        let (code, why) = requests.merge(&foreign);
+        assert_eq!(code, 405, "the forge does not merge it: {why}");
+
+        says("Kad pieprasījums ir apvienots, otrs komentārs pasaka adresi", "another comment says at which address it is");
+        let (code, why) = requests.merge(&number);
+        assert_eq!(code, 200, "{why}");
+        let report = journey.report_back(&number);
+        assert!(report.contains("`liepaja/majaslapa` vēl nav nonākusi datu centrā"), "nobody has applied it yet: {report}");
+        journey.apply().await;
+        house.ready(TOWN, "majaslapa").await;
+        let report = journey.report_back(&number);
+        assert!(report.contains(&format!("`liepaja/majaslapa` ir gatava: <http://{HOST}")), "{report}");
+        let website = house.page(HOST, "/", 200).await;
+        assert!(website.contains(TITLE), "{website}");
+        assert_eq!(house.world.get("MunicipalityApp", "kuldigas-novads", "vietne-cita").await, None);
+    });
+}
+
+struct Journey<'a> {
+    house: &'a House,
+    forge: Forge,
+    clerk: Account,
+    /// The request page, and a working copy of the repository.
+    site: Served,
+    folder: tempfile::TempDir,
+}
+
+impl<'a> Journey<'a> {
+    /// The repository as `docs/requests.md` has it set up, with this node's platform and catalogue, and no request yet.
+    fn prepared(house: &'a House) -> Option<Self> {
+        let built = |name: &str| fs::read_to_string(Path::new("build/catalogue").join(name)).unwrap();
+        let mut files = copied::files();
+        files.retain(|(name, _)| !name.starts_with("platform/systems/") && !name.starts_with("municipalities/"));
+        files.push(("platform/systems/timekla-vietne.yaml".to_owned(), built("timekla-vietne.yaml")));
+        let (_, platform) = files.iter_mut().find(|(name, _)| name == "platform/00-platform.yaml").unwrap();
+        *platform = serde_yaml::to_string(&house.platform).unwrap();
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+        let mut forge = Forge::without_fork("the page for municipalities", &files)?;
+        forge.forge.run_workflows(&["docker"], &[]).unwrap();
+        Requests { forge: &forge.forge, platform: &forge.platform, name: REQUESTS }.set_up();
+        let clerk = forge.forge.user(CLERK).unwrap();
+
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+        for (name, text) in files {
+            let file = folder.path().join("copy").join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let url = forge.forge.url();
+        let made = Command::new(KOPNAMS)
+            .args(["request-page", "--catalogue", &at("copy/platform"), "--out", &at("site")])
+            .args(["--forge", "gitea", "--forge-url", &url, "--repository", REQUESTS])
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{made:?}");
+        let site = Served::start(&folder.path().join("site"));
+        Some(Self { house, forge, clerk, site, folder })
+    }
+
+    fn requests(&self) -> Requests<'_> {
+        Requests { forge: &self.forge.forge, platform: &self.forge.platform, name: REQUESTS }
+    }
+
+    fn sign_in(&self, browser: &Browser) {
+        browser.go(&format!("{}/user/login", self.forge.forge.url()));
+        browser.write("#user_name", &self.clerk.name);
+        browser.write("#password", &self.clerk.password);
+        browser.run("document.querySelector('form[action*=\"login\"]').submit()");
+        wait_for("the forge knows the clerk", || {
+            (browser.run("return document.body.textContent").as_str()?.contains(CLERK) && !address(browser).contains("login")).then_some(())
+        });
+    }
+
+    /// Fills the request page in; the text that it shows.
+    fn fill_in(&self, browser: &Browser) -> String {
+        browser.go(&self.site.url("index.html"));
+        browser.click("a[href='sistemas/timekla-vietne.html']");
+        wait_for("the form", || (browser.run("return document.getElementById('form')?.hidden === false") == true).then_some(()));
+        browser.run(&format!(
+            "const list = document.getElementById('metadata-namespace');
+             list.value = '{TOWN}';
+             for (const name of ['input', 'change']) list.dispatchEvent(new Event(name, {{ bubbles: true }}));"
+        ));
+        for (field, words) in [("metadata-name", "majaslapa"), ("spec-hostname", HOST), ("spec-parameters-siteTitle", TITLE)] {
+            browser.run(&format!("document.getElementById('{field}').value = ''"));
+            browser.write(&format!("#{field}"), words);
+        }
+        wait_for("the form without a fault", || {
+            (browser.run("return document.getElementById('status').textContent.includes('kļūdu tajā nav')") == true).then_some(())
+        });
+        browser.run("return document.getElementById('yaml').textContent").as_str().unwrap().to_owned()
+    }
+
+    /// The button, the forge's editor, its fork and its pull request; the number of that.
+    fn hand_in(&self, browser: &Browser, shown: &str) -> Value {
+        let before = browser.windows().len();
+        browser.click("#send");
+        let editor = wait_for("the forge's editor", || browser.windows().get(before).cloned());
+        browser.switch(&editor);
+        let begins = format!("{}/{REQUESTS}/_new/main/{PATH}?value=", self.forge.forge.url());
+        wait_for("the address of the editor", || address(browser).starts_with(&begins).then_some(()));
+        // Whoever has no rights there is offered a fork, and comes back to the same address.
+        let here = address(browser);
+        submit(browser, "form[action*='_fork/main']");
+        browser.go(&here);
+        let named = browser.run("return document.getElementById('tree_path').value");
+        assert_eq!(named, PATH, "the editor has the name of the file");
+        let taken = "const value = new URLSearchParams(location.search).get('value');
+            document.getElementById('edit_area').value = value;
+            return value;";
+        assert_eq!(browser.run(taken), shown, "what arrives at the forge is what the page has shown");
+        let compare = submit(browser, "form.edit");
+        assert!(compare.contains(&format!("/{REQUESTS}/compare/main...{CLERK}")), "{compare}");
+        browser.go(&format!("{}{compare}", self.forge.forge.url()));
+        let title = browser.run("return document.getElementById('issue_title').value");
+        assert_eq!(title, format!("Add {PATH}"));
+        let pull = submit(browser, "#new-issue");
+        pull.rsplit_once("/pulls/").unwrap_or_else(|| panic!("{pull}")).1.parse::<u64>().unwrap().into()
+    }
+
+    /// The commit that a pull request would merge.
+    fn head(&self, number: &Value) -> String {
+        let pull = self.forge.forge.must(&self.clerk.token, "GET", &format!("/repos/{REQUESTS}/pulls/{number}"), None).unwrap();
+        assert_eq!(pull["user"]["login"], CLERK);
+        pull["head"]["sha"].as_str().unwrap().to_owned()
+    }
+
+    /// The clerk's second pull request, with a file in another town's folder; its number and commit.
+    fn foreign(&self) -> (Value, String) {
+        let fork = format!("{CLERK}/requests");
+        let work = self.folder.path().join("work");
+        fs::create_dir(&work).unwrap();
+        let url = self.forge.forge.git_url(&self.clerk, &fork);
+        crate::forge::git(&work, &["clone", "--quiet", "--branch=main", &url, "."]);
+        let request = copied::file("municipalities/kuldigas-novads/majaslapa.yaml").replace("majaslapa", "vietne");
+        let path = "municipalities/kuldigas-novads/vietne.yaml";
+        let commit = self.forge.push(&self.clerk, &work, &fork, "cita", &[(path, &request)]);
+        let wish = json!({"title": "Vēl viena", "head": format!("{CLERK}:cita"), "base": "main"});
+        let pull = wait_for("the pushed branch", || {
+            let answer = self.forge.forge.call(Some(&self.clerk.token), "POST", &format!("/repos/{REQUESTS}/pulls"), Some(&wish)).unwrap();
+            (answer.status == 201).then(|| answer.json())
+        });
+        (pull["number"].clone(), commit)
+    }
+
+    /// As Flux does: the branch as it is, the platform first, then the requests as the account of `deploy/rights.yaml`.
+    async fn apply(&self) {
+        let copy = self.folder.path().join("merged");
+        fs::create_dir(&copy).unwrap();
+        let url = self.forge.forge.git_url(&self.forge.platform, REQUESTS);
+        crate::forge::git(&copy, &["clone", "--quiet", "--branch=main", &url, "."]);
+        let lab = &self.house.world.lab;
+        let apply = |what: &str, also: &[&str]| {
+            let folder = copy.join(what);
+            let args = ["apply", "--server-side", "--recursive", "--filename", folder.to_str().unwrap()];
+            lab.kubectl(args.iter().chain(also)).unwrap_or_else(|error| panic!("{what}: {error}"))
+        };
+        apply("deploy/rights.yaml", &[]);
+        // The tests' own platform objects are the same, and were applied by another name.
+        apply("platform", &["--force-conflicts"]);
+        self.house.world.ready_municipality(TOWN).await;
+        let said = apply("municipalities", &["--as=system:serviceaccount:kopnams-requests:requests"]);
+        assert_eq!(said.trim(), "municipalityapp.kopnams.lv/majaslapa serverside-applied");
+    }
+
+    /// What the `CronJob` of `deploy/report-back.yaml` does every minute, as its `ServiceAccount`; what it has told the pull request.
+    fn report_back(&self, number: &Value) -> String {
+        let lab = &self.house.world.lab;
+        let file = Path::new(copied::REPO).join("deploy/report-back.yaml");
+        let objects = documents(&file);
+        let job = objects.iter().find(|object| object["kind"] == "CronJob").unwrap();
+        let own: Vec<String> = objects.iter().filter(|object| object["kind"] != "CronJob").map(|one| one.to_string() + "\n").collect();
+        lab.kubectl_input(["apply", "--server-side", "--filename=-"], &own.join("---\n")).unwrap();
+        let token = lab.kubectl(["create", "token", "report-back", "--namespace=kopnams-requests"]).unwrap();
+        let config: PathBuf = lab.kubeconfig_for_token("report-back", token.trim()).unwrap();
+        let api = format!("{}/api/v1", self.forge.forge.url());
+        let args: Vec<String> = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["args"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|word| match text(word, "") {
+                "https://git.example.lv/api/v1" => api.clone(),
+                "novadi/pieprasijumi" => REQUESTS.to_owned(),
+                other => other.to_owned(),
+            })
+            .collect();
+        let platform = &self.forge.platform;
+        let may = self.forge.forge.token(platform, &["write:issue", "read:repository", "read:user"]).unwrap();
+        let told: Output = Command::new(KOPNAMS).args(&args).env("KUBECONFIG", config).env("KOPNAMS_FORGE_TOKEN", &may).output().unwrap();
+        assert!(told.status.success(), "{args:?}: {told:?}");
+        let path = format!("/repos/{REQUESTS}/issues/{number}/comments");
+        let comments = self.forge.forge.must(&may, "GET", &path, None).unwrap();
+        let bodies: Vec<&str> = comments.as_array().unwrap().iter().map(|one| one["body"].as_str().unwrap()).collect();
+        let reports: Vec<&&str> = bodies.iter().filter(|body| body.starts_with("<!-- kopnams:result")).collect();
+        assert_eq!(reports.len(), 1, "the verdict and one report: {bodies:?}");
+        (*reports[0]).to_owned()
+    }
+}
+
+fn address(browser: &Browser) -> String {
+    browser.run("return location.href").as_str().unwrap().to_owned()
+}
+
+/// Sends a form of the forge as the script of its pages does; where the forge leads to.
+fn submit(browser: &Browser, form: &str) -> String {
+    let answer = browser.run(&format!(
+        "const form = document.querySelector({});
+         if (!form) return 'there is no such form: ' + document.body.textContent.slice(0, 2000);
+         return fetch(form.action, {{ method: 'POST', body: new FormData(form) }}).then((said) => said.text())",
+        json!(form)
+    ));
+    let answer = answer.as_str().unwrap();
+    let said: Value = serde_json::from_str(answer).unwrap_or_else(|_| panic!("{form}: {answer}"));
+    said["redirect"].as_str().unwrap_or_else(|| panic!("{form}: {said}")).to_owned()
+}
