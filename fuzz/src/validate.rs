@@ -17,7 +17,7 @@ pub fn run(input: &[u8]) -> Result<()> {
     let platform = platform()?;
     let mut tree = platform.with(input);
     tree.findings.extend(layout::check(&Repository(input), &[PathBuf::new()], Layout::On, &tree)?);
-    let review = review(&tree, None, &platform.definitions, Timestamp::UNIX_EPOCH);
+    let review = review(tree, None, &platform.definitions, Timestamp::UNIX_EPOCH);
     for finding in &review.findings {
         assert!(finding.line > 0 && finding.column > 0, "{finding:?}");
     }

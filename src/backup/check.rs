@@ -6,6 +6,7 @@
 use super::coverage::{WorkloadKind, container_in};
 use crate::desired::Kind;
 use crate::request::names::is_slug;
+use crate::request::said::Said;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -108,10 +109,13 @@ pub fn is_page(path: &str) -> bool {
 }
 
 /// What a page says of itself does not fit a check.
-fn flaw(check: &HttpCheck) -> Option<String> {
+fn flaw(check: &HttpCheck) -> Option<Said> {
     let path = &check.path;
     (!is_page(path)).then(|| {
-        format!("`{path}` is no path of a page; write one that begins with a single / and has no spaces and no letters beyond ASCII but as %C4%81, for example /news?page=1")
+        Said::both(
+            format!("`{path}` is no path of a page; write one that begins with a single / and has no spaces and no letters beyond ASCII but as %C4%81, for example /news?page=1"),
+            format!("`{path}` nav lapas ceļš; tas sākas ar vienu /, tajā nav atstarpju, un burti ar diakritiskajām zīmēm ir rakstīti kā %C4%81, piemēram, /jaunumi?lapa=1"),
+        )
     })
 }
 
@@ -125,33 +129,47 @@ pub fn unroutable(check: &HttpCheck) -> String {
 }
 
 /// What is wrong with pages that are asked for, in plain words.
-fn pages(checks: &[HttpCheck], routed: bool, names: &mut BTreeSet<String>) -> Vec<String> {
+fn pages(checks: &[HttpCheck], routed: bool, names: &mut BTreeSet<String>) -> Vec<Said> {
     let mut found = Vec::new();
     for check in checks {
         let name = &check.name;
         found.extend(named(name, names));
-        found.extend(flaw(check).map(|flaw| format!("check `{name}`: {flaw}")));
+        let about = |en: &str, lv: &str| Said::both(format!("check `{name}`: {en}"), format!("pārbaude `{name}`: {lv}"));
+        found.extend(flaw(check).map(|flaw| about(&flaw.en, flaw.lv.as_deref().unwrap_or_default())));
         if !routed {
-            found.push(format!("check `{name}`: the system has no page to ask for, because the version has no route"));
+            found.push(about(
+                "the system has no page to ask for, because the version has no route",
+                "sistēmai nav lapas, ko apskatīt, jo versijai nav maršruta",
+            ));
         }
     }
     found
 }
 
-fn named(name: &str, names: &mut BTreeSet<String>) -> Option<String> {
+fn named(name: &str, names: &mut BTreeSet<String>) -> Option<Said> {
     if !is_slug(name, NAME_MOST) {
-        return Some(format!("`{name}` cannot be a check's name; write lower-case letters, digits and single hyphens"));
+        return Some(Said::both(
+            format!("`{name}` cannot be a check's name; write lower-case letters, digits and single hyphens"),
+            format!(
+                "`{name}` nevar būt pārbaudes nosaukums; rakstiet mazos burtus bez diakritiskajām zīmēm, ciparus un atsevišķas defises"
+            ),
+        ));
     }
-    (!names.insert(name.to_string())).then(|| format!("two checks are named `{name}`; give each a name of its own"))
+    (!names.insert(name.to_string())).then(|| {
+        Said::both(
+            format!("two checks are named `{name}`; give each a name of its own"),
+            format!("divām pārbaudēm ir nosaukums `{name}`; dodiet katrai savu"),
+        )
+    })
 }
 
 /// What of an entry's checks does not fit what the version consists of, in plain words.
 #[must_use]
 pub fn entry_problems(checks: &EntryChecks, objects: &[(Kind, Value)], routed: bool) -> Vec<String> {
     let mut names = BTreeSet::new();
-    let mut found = pages(&checks.http, routed, &mut names);
+    let mut found: Vec<String> = pages(&checks.http, routed, &mut names).into_iter().map(|said| said.en).collect();
     for check in &checks.commands {
-        found.extend(named(&check.name, &mut names));
+        found.extend(named(&check.name, &mut names).map(|said| said.en));
         let kind = check.workload_kind.kind();
         if let Err(problem) = container_in(objects, kind, &check.workload, check.container.as_deref()) {
             found.push(format!("check `{}`: {problem}", check.name));
@@ -162,7 +180,7 @@ pub fn entry_problems(checks: &EntryChecks, objects: &[(Kind, Value)], routed: b
 
 /// What of a request's checks does not fit its system, in plain words.
 #[must_use]
-pub fn request_problems(checks: &AppChecks, entry: &EntryChecks, routed: bool) -> Vec<String> {
+pub fn request_problems(checks: &AppChecks, entry: &EntryChecks, routed: bool) -> Vec<Said> {
     let of_entry = entry.http.iter().map(|check| &check.name).chain(entry.commands.iter().map(|check| &check.name));
     pages(&checks.http, routed, &mut of_entry.cloned().collect())
 }
@@ -243,6 +261,6 @@ mod tests {
         let own = AppChecks { http: vec![page("front", "/"), page("mine", "/")] };
         let found = request_problems(&own, &good, true);
         assert_eq!(found.len(), 1);
-        assert!(found[0].contains("two checks are named `front`"), "one of the entry: {found:?}");
+        assert!(found[0].en.contains("two checks are named `front`"), "one of the entry: {found:?}");
     }
 }

@@ -10,7 +10,7 @@ use super::screen::{self, Screen, Tone, counted, wrapped};
 use crate::request::check::Definitions;
 use crate::request::explain::Language;
 use crate::request::read::folders::Disk;
-use crate::request::read::{self, Code, Finding, Tree, layout};
+use crate::request::read::{self, Code, Finding, layout};
 use crate::review::{Review, review};
 use anyhow::{Context, Result};
 use clap::builder::PossibleValue;
@@ -115,14 +115,13 @@ impl Sources {
     }
 
     /// Reads everything and reviews it.
-    pub fn review(&self) -> Result<(Tree, Review)> {
+    pub fn review(&self) -> Result<Review> {
         let definitions = Definitions::compile()?;
         let mut tree = read::read(&self.paths)?;
         let misplaced = layout::check(&Disk, &self.paths, self.layout, &tree)?;
         tree.findings.extend(misplaced);
         let live = self.live.as_ref().map(|file| read::read_live(file)).transpose()?;
-        let review = review(&tree, live.as_ref(), &definitions, Timestamp::now());
-        Ok((tree, review))
+        Ok(review(tree, live.as_ref(), &definitions, Timestamp::now()))
     }
 }
 
@@ -130,7 +129,7 @@ impl Validate {
     /// Runs the command.
     pub fn run(self) -> Result<u8> {
         let language = self.spoken.language();
-        let (_, mut review) = self.sources.review()?;
+        let mut review = self.sources.review()?;
         if self.fix {
             review = self.mended(review, language)?;
         }
@@ -156,7 +155,7 @@ impl Validate {
             for one in &done {
                 eprintln!("{}", words::fixed(one, language));
             }
-            review = self.sources.review()?.1;
+            review = self.sources.review()?;
         }
         Ok(review)
     }

@@ -268,12 +268,13 @@ fn explain(key: &AppKey, shortages: &[Shortage], ledger: &Ledger) -> Said {
         .filter_map(|(other, holding)| share(holding).map(|(_, amount, write)| (amount, write(amount), &other.app)))
         .collect();
     holders.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.2.cmp(b.2)));
-    let largest =
-        |what: &str| holders.iter().take(3).map(|(_, amount, app)| format!("{app} ({amount} {what})")).collect::<Vec<_>>().join(", ");
+    let largest = holders.iter().take(3);
+    let en = largest.clone().map(|(_, amount, app)| format!("{app} ({amount} {first})")).collect::<Vec<_>>().join(", ");
+    let lv = largest.map(|(_, amount, app)| format!("{app} ({}: {amount})", latvian(first))).collect::<Vec<_>>().join(", ");
     let (held, held_lv) = if holders.is_empty() {
         ("nothing else is granted".to_owned(), "nekas cits nav piešķirts".to_owned())
     } else {
-        (format!("the largest holders are {}", largest(first)), format!("visvairāk aizņem {}", largest(latvian(first))))
+        (format!("the largest holders are {en}"), format!("visvairāk aizņem {lv}"))
     };
     Said::both(
         format!(

@@ -14,16 +14,17 @@ pub fn check(ask: Ask<'_>, zones: &[String], ledger: &Ledger) -> Option<Rejectio
                 "`{host}` is not an exact host name; write it in lower case without a wildcard and with accents in their xn-- form, as www.kuldiga.example.lv"
             ),
             format!(
-                "`{host}` nav precīza adrese; rakstiet to ar mazajiem burtiem, bez zvaigznītes un burtus ar garumzīmēm un mīkstinājuma zīmēm — xn-- formā, piemēram, www.kuldiga.example.lv"
+                "`{host}` nav precīza adrese; rakstiet to ar mazajiem burtiem, bez zvaigznītes; burtus ar diakritiskajām zīmēm — xn-- formā, piemēram, www.kuldiga.example.lv"
             ),
         );
         return reject(Reason::HostnameInvalid, message);
     }
     if !zones.iter().any(|zone| in_zone(host, zone)) {
         let own = || zones.iter().map(String::as_str);
+        let example = zones.first().map_or_else(String::new, |zone| format!(", piemēram, www.{zone}"));
         let message = Said::both(
             format!("`{host}` is outside the municipality's zones; write a name in {}", listed(own())),
-            format!("`{host}` ir ārpus pašvaldības zonām; rakstiet adresi, kas beidzas ar {}", listed_lv(own())),
+            format!("`{host}` ir ārpus pašvaldības zonām; rakstiet adresi zonā {}{example}", listed_lv(own())),
         );
         return reject(Reason::HostnameOutsideZones, message);
     }

@@ -77,7 +77,7 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
                 "`{name}` cannot be an app's name; write lower-case letters, digits and single hyphens, at most {APP_NAME_MAX} characters"
             ),
             format!(
-                "`{name}` nevar būt lietotnes nosaukums; rakstiet mazos burtus bez garumzīmēm un mīkstinājuma zīmēm, ciparus un atsevišķas defises, kopā ne vairāk kā {APP_NAME_MAX} rakstzīmes"
+                "`{name}` nevar būt lietotnes nosaukums; rakstiet mazos burtus bez diakritiskajām zīmēm, ciparus un atsevišķas defises, kopā ne vairāk kā {APP_NAME_MAX} rakstzīme"
             ),
         );
         found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
@@ -86,9 +86,7 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         let name = &ask.key.app;
         let message = Said::both(
             format!("`{name}` begins as what the platform starts to try backups; write another name, for example majaslapa"),
-            format!(
-                "`{name}` sākas kā tas, ko platforma palaiž, lai izmēģinātu rezerves kopijas; rakstiet citu nosaukumu, piemēram, majaslapa"
-            ),
+            format!("nosaukumi, kas sākas kā `{name}`, paredzēti rezerves kopiju pārbaudēm; rakstiet citu, piemēram, majaslapa"),
         );
         found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
     }
@@ -113,7 +111,7 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
             let why = &problem.message;
             let message = Said::both(
                 format!("the municipality itself is refused: {why}; a platform admin must mend it first"),
-                format!("pati pašvaldība ir atteikta ({why}); vispirms tā jāizlabo platformas administratoram"),
+                format!("pati pašvaldība ir atteikta ({why}); vispirms tās ieraksts jāizlabo platformas administratoram"),
             );
             found.push(Rejection::new(Reason::MunicipalityRefused, "/metadata/namespace", message));
         }
@@ -160,7 +158,8 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
                     Err(more) => found.extend(more),
                 },
                 Err(problem) => {
-                    found.push(Rejection::new(Reason::ParametersInvalid, "/spec/parameters", problem));
+                    let message = Said::both(&problem, format!("no šiem parametriem sistēmu nevar izveidot: {problem}"));
+                    found.push(Rejection::new(Reason::ParametersInvalid, "/spec/parameters", message));
                     return None;
                 }
             }
@@ -317,7 +316,7 @@ fn downgrades(ask: Ask<'_>, entry: &Entry, wanted: &Version, register: &Register
             "the app has version {has} and its data was changed for version {migrated}, which version {wanted} cannot read; keep the version, or ask a platform admin to restore a backup made before"
         ),
         format!(
-            "lietotnei ir versija {has}, un tās dati pārveidoti versijai {migrated}, ko versija {wanted} nevar nolasīt; paturiet versiju vai lūdziet platformas administratoru atjaunot agrāku rezerves kopiju"
+            "lietotnei ir versija {has}, un tās dati ir pārveidoti versijai {migrated}; versija {wanted} tos nevar nolasīt; paturiet versiju vai lūdziet platformas administratoru atjaunot datus no agrākas rezerves kopijas"
         ),
     );
     Some(Rejection::new(Reason::DowngradeRefused, "/spec/version", message))

@@ -5,6 +5,7 @@ use super::{Ask, Reason, Rejection, Turn};
 use crate::backup::check::{self, AppChecks};
 use crate::desired::Kind;
 use crate::request::backup::AppBackup;
+use crate::request::said::Said;
 use crate::request::system::Version;
 use serde_json::Value;
 
@@ -18,7 +19,7 @@ pub fn granted(ask: Ask<'_>, version: &Version, objects: &[(Kind, Value)]) -> Re
         return Ok(fitting(wishes, version, objects));
     }
     let (entry, routed) = (&version.backup, version.route.is_some());
-    let reject = |place| move |message| Rejection::new(Reason::BackupInvalid, place, message);
+    let reject = |place| move |message: Said| Rejection::new(Reason::BackupInvalid, place, message);
     let excluded = entry.exclusion_problems(&wishes.exclude, objects).into_iter().map(reject("/spec/backup/exclude"));
     let checks = check::request_problems(&wishes.checks, &entry.checks, routed).into_iter().map(reject("/spec/backup/checks"));
     let found: Vec<Rejection> = excluded.chain(checks).collect();

@@ -4,6 +4,7 @@ use crate::policy::{AppKey, Reason};
 use crate::request::app::Grant;
 use crate::request::check::{Checker, Definitions, Object};
 use crate::request::read::{Document, Finding, Tree, spread};
+use crate::request::said::Said;
 use jiff::Timestamp;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -91,12 +92,6 @@ pub fn check_beside(tree: &Tree, other: &Tree, checked: &[Checked], definitions:
     spread::spread(&tree.documents, || Checker::new(definitions), check)
 }
 
-/// Checks every document and gathers the objects.
-#[must_use]
-pub fn gather<'a>(tree: &'a Tree, live: Option<&'a Tree>, definitions: &Definitions) -> Gathered<'a> {
-    gather_checked(tree, check(tree, definitions), live, definitions)
-}
-
 /// Gathers the objects of documents that were checked.
 #[must_use]
 pub fn gather_checked<'a>(tree: &'a Tree, checked: Vec<Checked>, live: Option<&'a Tree>, definitions: &Definitions) -> Gathered<'a> {
@@ -135,11 +130,11 @@ impl<'a> Gathered<'a> {
         let mut held = Held { object, document, created: None, terminating, live: false };
         match self.objects.get(&id) {
             Some(known) if !known.live && known.document.layer == document.layer => {
-                let message = format!(
-                    "{} stands twice, first in {}:{}; remove one of them",
-                    document.object(),
-                    known.document.file,
-                    known.document.place.find("", crate::request::read::End::Key).line
+                let (object, file) = (document.object(), &known.document.file);
+                let line = known.document.place.find("", crate::request::read::End::Key).line;
+                let message = Said::both(
+                    format!("{object} stands twice, first in {file}:{line}; remove one of them"),
+                    format!("{object} ir divreiz, pirmoreiz {file}:{line}; izdzēsiet vienu no abiem"),
                 );
                 self.findings.push(document.finding(Reason::FieldInvalid, "/metadata/name", message));
             }

@@ -8,7 +8,7 @@ pub mod gather;
 
 use crate::desired::{self, AppTenant, DesiredSet, Identity, Workload};
 use crate::policy::{AppKey, Ask, Concern, Reason, Register, Rejection, Turn, decide};
-use crate::request::app::Grant;
+use crate::request::app::{Grant, MunicipalityAppSpec};
 use crate::request::check::{Definitions, Object};
 use crate::request::names::canonical_host;
 use crate::request::read::{Document, Finding, Tree};
@@ -103,8 +103,10 @@ pub enum Home {
 
 /// Reviews files, and with `live` what a cluster holds beside them.
 #[must_use]
-pub fn review(tree: &Tree, live: Option<&Tree>, definitions: &Definitions, now: Timestamp) -> Review {
-    review_of(gather::gather(tree, live, definitions), now)
+pub fn review(mut tree: Tree, live: Option<&Tree>, definitions: &Definitions, now: Timestamp) -> Review {
+    let checked = gather::check(&tree, definitions);
+    tree.let_go_of_requests();
+    review_of(gather::gather_checked(&tree, checked, live, definitions), now)
 }
 
 /// Decides what was gathered.
@@ -178,7 +180,7 @@ fn decide_requests(gathered: &Gathered<'_>, review: &mut Review, now: Timestamp)
                 }
             }
             Err(rejections) => {
-                let because: Vec<_> = rejections.iter().map(|rejection| told(document, rejection)).collect();
+                let because: Vec<_> = rejections.iter().map(|rejection| told_of_request(document, spec, rejection)).collect();
                 review.findings.extend(because.iter().cloned());
                 Outcome::Refused { because, standing: standing.cloned().map(Box::new) }
             }
@@ -216,10 +218,13 @@ fn municipalities(gathered: &Gathered<'_>, review: &mut Review) {
 
 fn told(document: &Document, rejection: &Rejection) -> Finding {
     let said = Said { en: rejection.message.clone(), lv: rejection.latvian.clone() };
-    let found = document.finding(rejection.reason, &rejection.path, said);
+    document.finding(rejection.reason, &rejection.path, said)
+}
+
+fn told_of_request(document: &Document, spec: &MunicipalityAppSpec, rejection: &Rejection) -> Finding {
+    let found = told(document, rejection);
     // In other letters it is the same address.
-    let host =
-        document.value.pointer(&rejection.path).and_then(|value| value.as_str()).filter(|_| rejection.reason == Reason::HostnameInvalid);
+    let host = spec.hostname.as_deref().filter(|_| rejection.reason == Reason::HostnameInvalid);
     match host.map(|host| (host, host.to_ascii_lowercase())).filter(|(_, lower)| canonical_host(lower).is_some()) {
         Some((host, lower)) => found.with_fix(host, &lower),
         None => found,

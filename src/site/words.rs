@@ -74,13 +74,7 @@ const KEYWORDS: [(&str, Both); 27] = [
 
 /// What to do about a code, where the explanation of `kopnams explain` speaks of a message that the page does not have.
 const HINTS: [(R, Both); 9] = [
-    (
-        R::HostnameOutsideZones,
-        Both(
-            "Rakstiet adresi, kas beidzas ar kādu no šiem domēniem: {known}.",
-            "Write an address that ends in one of these domains: {known}.",
-        ),
-    ),
+    (R::HostnameOutsideZones, Both("Rakstiet adresi kādā no šīm zonām: {known}.", "Write an address in one of these zones: {known}.")),
     (R::NotAHomeNamespace, Both("Izvēlieties pašvaldību sarakstā.", "Choose the municipality from the list.")),
     (R::VersionUnknown, Both("Izvēlieties kādu no šīm: {known}.", "Choose one of these: {known}.")),
     (R::SizeUnknown, Both("Izvēlieties kādu no šiem: {known}.", "Choose one of these: {known}.")),

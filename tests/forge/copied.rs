@@ -114,11 +114,16 @@ impl Requests<'_> {
         self.must("POST", "actions/workflows/kopnams.yaml/dispatches", &json!({"ref": "main"}));
     }
 
-    /// An admin merges it, or tries to; what the forge says.
+    /// An admin merges it, or tries to; what the forge says once it has looked whether it can be merged.
     pub fn merge(&self, number: &Value) -> (u16, String) {
-        let path = self.path(&format!("pulls/{number}/merge"));
-        let answer = self.forge.call(Some(&self.platform.token), "POST", &path, Some(&json!({"Do": "merge"}))).unwrap();
-        (answer.status, answer.body)
+        let (path, began) = (self.path(&format!("pulls/{number}/merge")), Instant::now());
+        loop {
+            let answer = self.forge.call(Some(&self.platform.token), "POST", &path, Some(&json!({"Do": "merge"}))).unwrap();
+            if !answer.body.contains("Please try again later") || began.elapsed() > Duration::from_mins(1) {
+                return (answer.status, answer.body);
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
     }
 }
 

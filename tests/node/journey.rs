@@ -39,23 +39,28 @@ fn what_the_page_for_municipalities_says_is_what_happens() {
         };
         let Some(browser) = Browser::start("MAP * ~NOTFOUND, EXCLUDE 127.0.0.1") else { return };
 
-        says("aizpildiet veidlapu pieprasījumu lapā", "Choose the system and fill the form in");
-        says("atver repozitoriju, kurā to iesniegt", "One button opens the repository with the file already in it");
-        journey.sign_in(&browser);
+        says("Atveriet pieprasījumu lapu un izvēlieties sistēmu.", "Open the request page and choose the system.");
+        says("Aizpildiet veidlapu.", "Fill the form in.");
         let shown = journey.fill_in(&browser);
-        says("iesniedziet izmaiņu pieprasījumu (*pull request*)", "Open a pull request");
-        let number = journey.hand_in(&browser, &shown);
+        says("Nospiediet *Atvērt Gitea*", "Press *Open Gitea*");
+        says("pierakstieties ar savu kontu", "sign in with your account");
+        says("(*Fork Repository*, *Atdalīt repozitoriju*); piekrītiet", "(*Fork Repository*); take it");
+        journey.open_editor(&browser, &shown);
+        says("Nospiediet *Propose file change*", "Press *Propose file change*");
+        says("nākamajā lapā *Create Pull Request*", "*Create Pull Request* on the page after it");
+        let number = journey.hand_in(&browser);
 
-        says("Minūtes laikā pieprasījumam pievienojas komentārs", "Within a minute a comment says whether the request is in order");
-        says("kas tiks izveidots, cik tas aizņems no jums atļautā", "what it takes of your allotment");
+        says("Minūtes laikā pievienojas komentārs.", "Within a minute a comment is added.");
+        says("Ja tajā rakstīts *var apvienot*", "If it says *may be merged*");
         let requests = journey.requests();
         let (comment, status) = requests.told(&number, &journey.head(&number), "var apvienot");
-        for part in ["liepaja/majaslapa", HOST, "krātuve", "storage"] {
+        for part in ["may be merged", "`liepaja/majaslapa`", HOST, "krātuve", "storage"] {
             assert!(comment.contains(part), "{part}: {comment}");
         }
         assert_eq!(status["status"], "success", "{comment}");
 
         // Somebody else's folder, in a second pull request.
+        says("*autors to nedrīkst mainīt*, ir nosaukts, kam jāpiekrīt", "*not its author's to change*, it names who has to agree");
         let (foreign, commit) = journey.foreign();
         let (refusal, _) = requests.told(&foreign, &commit, "autors to nedrīkst mainīt");
         assert!(refusal.contains("`municipalities/kuldigas-novads/vietne.yaml`"), "{refusal}");
@@ -63,18 +68,22 @@ fn what_the_page_for_municipalities_says_is_what_happens() {
         let (code, why) = requests.merge(&foreign);
         assert_eq!(code, 405, "the forge does not merge it: {why}");
 
-        says("Kad pieprasījums ir apvienots, otrs komentārs pasaka adresi", "another comment says at which address it is");
+        says("Platformas administrators pieprasījumu apvieno.", "A platform admin merges the request.");
         let (code, why) = requests.merge(&number);
         assert_eq!(code, 200, "{why}");
         let report = journey.report_back(&number);
         assert!(report.contains("`liepaja/majaslapa` vēl nav nonākusi datu centrā"), "nobody has applied it yet: {report}");
+        says("Tad otrs komentārs pasaka, kurā adresē ir jūsu sistēma", "Then another comment says at which address your system is");
         journey.apply().await;
         house.ready(TOWN, "majaslapa").await;
         let report = journey.report_back(&number);
         assert!(report.contains(&format!("`liepaja/majaslapa` ir gatava: <http://{HOST}")), "{report}");
         let website = house.page(HOST, "/", 200).await;
         assert!(website.contains(TITLE), "{website}");
-        assert_eq!(house.world.get("MunicipalityApp", "kuldigas-novads", "vietne-cita").await, None);
+        assert_eq!(
+            house.world.get("MunicipalityApp", "kuldigas-novads", "vietne").await.filter(|app| app["spec"]["system"] == "website"),
+            None
+        );
     });
 }
 
@@ -124,16 +133,6 @@ impl<'a> Journey<'a> {
         Requests { forge: &self.forge.forge, platform: &self.forge.platform, name: REQUESTS }
     }
 
-    fn sign_in(&self, browser: &Browser) {
-        browser.go(&format!("{}/user/login", self.forge.forge.url()));
-        browser.write("#user_name", &self.clerk.name);
-        browser.write("#password", &self.clerk.password);
-        browser.run("document.querySelector('form[action*=\"login\"]').submit()");
-        wait_for("the forge knows the clerk", || {
-            (browser.run("return document.body.textContent").as_str()?.contains(CLERK) && !address(browser).contains("login")).then_some(())
-        });
-    }
-
     /// Fills the request page in; the text that it shows.
     fn fill_in(&self, browser: &Browser) -> String {
         browser.go(&self.site.url("index.html"));
@@ -154,16 +153,22 @@ impl<'a> Journey<'a> {
         browser.run("return document.getElementById('yaml').textContent").as_str().unwrap().to_owned()
     }
 
-    /// The button, the forge's editor, its fork and its pull request; the number of that.
-    fn hand_in(&self, browser: &Browser, shown: &str) -> Value {
+    /// The button, the forge's sign-in and its offer of a fork; then its editor, with the file in it.
+    fn open_editor(&self, browser: &Browser, shown: &str) {
+        assert!(browser.text("#send").contains("Atvērt Gitea"), "{}", browser.text("#send"));
         let before = browser.windows().len();
         browser.click("#send");
-        let editor = wait_for("the forge's editor", || browser.windows().get(before).cloned());
+        let editor = wait_for("the forge", || browser.windows().get(before).cloned());
         browser.switch(&editor);
+        wait_for("the forge asks who it is", || address(browser).contains("/user/login").then_some(()));
+        browser.write("#user_name", &self.clerk.name);
+        browser.write("#password", &self.clerk.password);
+        browser.run("document.querySelector('form[action*=\"login\"]').submit()");
         let begins = format!("{}/{REQUESTS}/_new/main/{PATH}?value=", self.forge.forge.url());
         wait_for("the address of the editor", || address(browser).starts_with(&begins).then_some(()));
         // Whoever has no rights there is offered a fork, and comes back to the same address.
         let here = address(browser);
+        assert!(browser.text("form[action*='_fork/main'] button").contains("Fork Repository"));
         submit(browser, "form[action*='_fork/main']");
         browser.go(&here);
         let named = browser.run("return document.getElementById('tree_path').value");
@@ -172,11 +177,17 @@ impl<'a> Journey<'a> {
             document.getElementById('edit_area').value = value;
             return value;";
         assert_eq!(browser.run(taken), shown, "what arrives at the forge is what the page has shown");
+    }
+
+    /// Proposes the file and makes a pull request; its number.
+    fn hand_in(&self, browser: &Browser) -> Value {
+        assert!(browser.text("#commit-button").contains("Propose file change"));
         let compare = submit(browser, "form.edit");
         assert!(compare.contains(&format!("/{REQUESTS}/compare/main...{CLERK}")), "{compare}");
         browser.go(&format!("{}{compare}", self.forge.forge.url()));
         let title = browser.run("return document.getElementById('issue_title').value");
         assert_eq!(title, format!("Add {PATH}"));
+        assert!(browser.text("#new-issue").contains("Create Pull Request"));
         let pull = submit(browser, "#new-issue");
         pull.rsplit_once("/pulls/").unwrap_or_else(|| panic!("{pull}")).1.parse::<u64>().unwrap().into()
     }

@@ -145,7 +145,7 @@ fn judge(checker: &Checker<'_>, register: &Register, document: &Document) -> Vec
 fn reviewed(document: &Document) -> Verdict {
     let mut tree: Tree = read::read(&PLATFORM.map(PathBuf::from)).unwrap();
     tree.documents.push(std::sync::Arc::new(Document { layer: PLATFORM.len(), ..document.clone() }));
-    let found = review(&tree, None, &DEFINITIONS, Timestamp::UNIX_EPOCH).findings;
+    let found = review(tree, None, &DEFINITIONS, Timestamp::UNIX_EPOCH).findings;
     found.into_iter().map(|finding| (finding.code.as_str().into(), finding.path)).collect()
 }
 

@@ -3,6 +3,7 @@
 use super::objects::{Consumer, claims_of, find, pod_of};
 use crate::backup::check::EntryChecks;
 use crate::desired::Kind;
+use crate::request::said::{Said, listed, listed_lv};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -120,7 +121,7 @@ impl EntryBackup {
         let mut found = Vec::new();
         let claims = claims_of(objects);
         let known = |claim: &str| claims.iter().any(|known| known == claim);
-        let listed = || crate::request::said::listed(claims.iter().map(String::as_str));
+        let listed = || listed(claims.iter().map(String::as_str));
         let (mut names, mut volumes) = (BTreeSet::new(), BTreeSet::new());
         for database in &self.databases {
             let name = &database.name;
@@ -164,18 +165,22 @@ impl EntryBackup {
 
     /// What does not fit in a request's own exclusions.
     #[must_use]
-    pub fn exclusion_problems(&self, exclusions: &[Exclusion], objects: &[(Kind, Value)]) -> Vec<String> {
+    pub fn exclusion_problems(&self, exclusions: &[Exclusion], objects: &[(Kind, Value)]) -> Vec<Said> {
         let claims = claims_of(objects);
         let check = |exclusion: &Exclusion| {
             let volume = &exclusion.volume;
             match self.databases.iter().find(|database| database.volume.as_ref() == Some(volume)) {
-                Some(database) => {
-                    Some(format!("the volume `{volume}` is kept by the dump of the database `{}` and cannot be left out", database.name))
-                }
-                None if !claims.contains(volume) => Some(format!(
-                    "the system has no volume `{volume}`; write one of {}",
-                    crate::request::said::listed(claims.iter().map(String::as_str))
+                Some(Database { name, .. }) => Some(Said::both(
+                    format!("the volume `{volume}` is kept by the dump of the database `{name}` and cannot be left out"),
+                    format!("sējums `{volume}` tiek saglabāts ar datubāzes `{name}` izrakstu, un to izlaist nevar"),
                 )),
+                None if !claims.contains(volume) => {
+                    let names = || claims.iter().map(String::as_str);
+                    Some(Said::both(
+                        format!("the system has no volume `{volume}`; write one of {}", listed(names())),
+                        format!("sistēmai nav sējuma `{volume}`; rakstiet {}", listed_lv(names())),
+                    ))
+                }
                 None => None,
             }
         };

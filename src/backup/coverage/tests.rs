@@ -221,7 +221,7 @@ fn a_request_cannot_leave_a_database_out() {
     let plan = planned(&claims(), &entry(), &exclusions);
     assert_eq!((of(&plan, "data-db-0").state, of(&plan, "uploads").state), (State::CoveredByDump, State::Excluded));
     let problems = entry().exclusion_problems(&exclusions, &objects());
-    assert!(problems.len() == 2 && problems[0].contains("database `rt`") && problems[1].contains("`nothing`"), "{problems:?}");
+    assert!(problems.len() == 2 && problems[0].en.contains("database `rt`") && problems[1].en.contains("`nothing`"), "{problems:?}");
 }
 
 #[test]

@@ -90,7 +90,7 @@ impl PlanArgs {
         if self.output == Output::Markdown {
             bail!("--output markdown is of what lies between two commits; write --base and --head, too");
         }
-        let (_, review) = Sources::of(self.paths, self.live, self.layout).review()?;
+        let review = Sources::of(self.paths, self.live, self.layout).review()?;
         let sheet = Sheet::of(&review, self.show.is_some());
         let out = match (self.output, self.show) {
             (Output::Json, _) => format!("{}\n", serde_json::to_string_pretty(&sheet)?),

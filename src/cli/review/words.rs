@@ -63,7 +63,7 @@ pub fn why(why: &Why, language: Language) -> String {
         Why::Rules => format!("{FILE} nosaka, kurš ko drīkst mainīt, tāpēc to maina tikai platformas administratori"),
         Why::NoMunicipality => format!("tādas pašvaldības failā {FILE} nav, tāpēc tas pieder platformai"),
         Why::Platform => "tas pieder platformai".into(),
-        Why::Link => "tā ir simboliska saite; ielieciet šeit pašu pieprasījumu".into(),
+        Why::Link => "tā ir simboliskā saite; ielieciet šeit pašu pieprasījumu".into(),
         Why::NoFile => "tas ir apakšmodulis vai cits, kas nav parasts fails; ielieciet šeit pašu pieprasījumu".into(),
         Why::Foreign(foreign) => self::foreign(foreign),
     }
@@ -73,7 +73,9 @@ fn foreign(foreign: &Foreign) -> String {
     match foreign {
         Foreign::TooLarge => "tas ir par lielu, lai būtu pieprasījums".into(),
         Foreign::Unreadable(why) => format!("to nevar izlasīt: {}", why.lv.as_ref().unwrap_or(&why.en)),
-        Foreign::Kind(what) => format!("tajā ir {what}, bet pašvaldības mapē drīkst būt tikai MunicipalityApp"),
+        Foreign::Kind(what) => {
+            format!("tajā ir {}, bet pašvaldības mapē drīkst būt tikai MunicipalityApp", what.lv.as_ref().unwrap_or(&what.en))
+        }
         Foreign::Elsewhere { named, slug } => format!("tas ir pašvaldības `{named}` pieprasījums pašvaldības {slug} mapē"),
         Foreign::Status => "tajā ir status, ko raksta tikai operators".into(),
         Foreign::Meta(path) => format!("tajā ir {path}"),

@@ -9,20 +9,20 @@ use serde_json::Value;
 #[must_use]
 pub fn plainly(kind: &Kind, place: &str) -> Option<String> {
     Some(match kind {
-        Kind::Minimum { limit } => format!("{place} ir mazāk par {limit}; rakstiet {limit} vai vairāk"),
-        Kind::Maximum { limit } => format!("{place} ir vairāk par {limit}; rakstiet {limit} vai mazāk"),
-        Kind::ExclusiveMinimum { limit } => format!("{place} jābūt vairāk par {limit}"),
-        Kind::ExclusiveMaximum { limit } => format!("{place} jābūt mazāk par {limit}"),
+        Kind::Minimum { limit } => format!("{place} skaitlis ir mazāks par {limit}; rakstiet {limit} vai lielāku"),
+        Kind::Maximum { limit } => format!("{place} skaitlis ir lielāks par {limit}; rakstiet {limit} vai mazāku"),
+        Kind::ExclusiveMinimum { limit } => format!("{place} jābūt skaitlim, kas lielāks par {limit}"),
+        Kind::ExclusiveMaximum { limit } => format!("{place} jābūt skaitlim, kas mazāks par {limit}"),
         Kind::MultipleOf { multiple_of } => format!("{place} jābūt skaitlim, kas dalās ar {multiple_of}"),
-        Kind::MinLength { limit: 1 } => format!("{place} nekas nav rakstīts; ierakstiet to vai izlaidiet lauku, ja to drīkst izlaist"),
+        Kind::MinLength { limit: 1 } => format!("{place} nekas nav rakstīts; ierakstiet vērtību vai izlaidiet lauku, ja to drīkst izlaist"),
         Kind::MinLength { limit } => format!("{place} ir par maz rakstzīmju; rakstiet vismaz {limit}"),
         Kind::MaxLength { limit } => format!("{place} ir par daudz rakstzīmju; rakstiet ne vairāk kā {limit}"),
-        Kind::MaxItems { limit: 0 } => format!("{place} šī programmas versija neko nepieņem; atstājiet to tukšu"),
+        Kind::MaxItems { limit: 0 } => format!("{place} jābūt tukšam sarakstam"),
         Kind::MinItems { limit } | Kind::MinProperties { limit } => format!("{place} ir par maz ierakstu; rakstiet vismaz {limit}"),
         Kind::MaxItems { limit } | Kind::MaxProperties { limit } => format!("{place} ir par daudz ierakstu; rakstiet ne vairāk kā {limit}"),
         Kind::UniqueItems => format!("{place} kaut kas nosaukts divreiz; rakstiet katru ierakstu vienreiz"),
         Kind::Pattern { pattern } => format!("{place} vērtība neatbilst paraugam {pattern}"),
-        Kind::Format { format } => format!("{place} vērtība nav derīga kā {format}"),
+        Kind::Format { format } => format!("{place} vērtība nav uzrakstīta pareizi ({format})"),
         _ => return None,
     })
 }
@@ -30,14 +30,20 @@ pub fn plainly(kind: &Kind, place: &str) -> Option<String> {
 /// What is wrong with the parameters of a request, at a JSON pointer inside of them.
 #[must_use]
 pub fn parameters(error: &ValidationError<'_>, at: &str) -> String {
-    let place = format!("parametros ({at})");
+    let names: Vec<String> = at.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~")).collect();
+    let inside = |name: &str| names.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
+    let place = if names.is_empty() { "parametros".to_owned() } else { format!("laukā parameters.{}", names.join(".")) };
     let rule = error.schema_path();
     let text = match error.kind() {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            format!("{place} sistēma nepazīst iestatījumu {}; izdzēsiet to", listed_lv(unexpected.iter().map(String::as_str)))
+            let all: Vec<String> = unexpected.iter().map(|name| inside(name)).collect();
+            match &all[..] {
+                [one] => format!("sistēmai nav iestatījuma {one}; izdzēsiet to"),
+                several => format!("sistēmai nav šādu iestatījumu: {}; izdzēsiet tos", several.join(", ")),
+            }
         }
         Kind::Required { property } => {
-            format!("{place} trūkst iestatījuma {}; pievienojiet to", property.as_str().unwrap_or_default())
+            format!("trūkst iestatījuma {}; pievienojiet to", inside(property.as_str().unwrap_or_default()))
         }
         Kind::Type { kind } => {
             let names: Vec<JsonType> = match kind {
@@ -85,11 +91,11 @@ pub fn of_rule(message: &str) -> Option<&'static str> {
 const RULES: [(&str, &str); 6] = [
     (
         "an app's name is lower-case letters, digits and single hyphens, at most 31 characters; write for example majaslapa",
-        "lietotnes nosaukumā ir mazie burti bez garumzīmēm un mīkstinājuma zīmēm, cipari un atsevišķas defises, kopā ne vairāk kā 31 rakstzīme; rakstiet, piemēram, majaslapa",
+        "lietotnes nosaukumā ir mazie burti bez diakritiskajām zīmēm, cipari un atsevišķas defises, kopā ne vairāk kā 31 rakstzīme; rakstiet, piemēram, majaslapa",
     ),
     (
         "names that begin with drill- are of what the platform starts to try backups; write another one, for example majaslapa",
-        "ar drill- sākas nosaukumi tam, ko platforma palaiž, lai izmēģinātu rezerves kopijas; rakstiet citu, piemēram, majaslapa",
+        "nosaukumi, kas sākas ar drill-, paredzēti rezerves kopiju pārbaudēm; rakstiet citu, piemēram, majaslapa",
     ),
     (
         "restoreFrom fills a new app and cannot be changed later; ask for another app, or ask a platform admin to restore in place",
@@ -101,11 +107,11 @@ const RULES: [(&str, &str); 6] = [
     ),
     (
         "a time is hours and minutes with two digits each; write for example 22:00",
-        "laiks ir stundas un minūtes, katrs ar diviem cipariem; rakstiet, piemēram, 22:00",
+        "laiku raksta kā stundas un minūtes, katrām divi cipari; rakstiet, piemēram, 22:00",
     ),
     (
         "a time is hours and minutes with two digits each; write for example 05:00",
-        "laiks ir stundas un minūtes, katrs ar diviem cipariem; rakstiet, piemēram, 05:00",
+        "laiku raksta kā stundas un minūtes, katrām divi cipari; rakstiet, piemēram, 05:00",
     ),
 ];
 
@@ -152,12 +158,12 @@ mod tests {
         };
         for (value, part) in [
             (json!({}), "trūkst iestatījuma title; pievienojiet to"),
-            (json!({"title": "secret"}), "parametros (/title) ir par daudz rakstzīmju; rakstiet ne vairāk kā 3"),
-            (json!({"title": 5}), "parametros (/title) jābūt tekstam"),
-            (json!({"title": "a", "year": 1999}), "parametros (/year) ir mazāk par 2000; rakstiet 2000 vai vairāk"),
+            (json!({"title": "secret"}), "laukā parameters.title ir par daudz rakstzīmju; rakstiet ne vairāk kā 3"),
+            (json!({"title": 5}), "laukā parameters.title jābūt tekstam"),
+            (json!({"title": "a", "year": 1999}), "laukā parameters.year skaitlis ir mazāks par 2000; rakstiet 2000 vai lielāku"),
             (json!({"title": "a", "kind": "secret"}), "jābūt vienai no šīm vērtībām: a vai b"),
             (json!({"title": "a", "code": "secret"}), "vērtība neatbilst paraugam ^LV"),
-            (json!({"title": "a", "more": 1}), "sistēma nepazīst iestatījumu more; izdzēsiet to"),
+            (json!({"title": "a", "more": 1}), "sistēmai nav iestatījuma more; izdzēsiet to"),
         ] {
             let told = said(value);
             assert!(told.len() == 1 && told[0].contains(part) && !told[0].contains("secret"), "{part}: {told:?}");

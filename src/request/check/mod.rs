@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
         if !document.value.is_object() {
             let message = Said::both(
                 "a document is an object with apiVersion, kind, metadata and spec",
-                "dokumentā ir lauki apiVersion, kind, metadata un spec",
+                "dokumentam jāsastāv no laukiem apiVersion, kind, metadata un spec",
             );
             return found("", message);
         }
@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
             let near = structure::did_you_mean(kind, KINDS);
             let message = Said::both(
                 format!("{GROUP} has no kind `{kind}`; write one of {}{}", listed(KINDS), near.en),
-                format!("{GROUP} nav veida `{kind}`; rakstiet {}{}", listed_lv(KINDS), near.lv),
+                format!("grupā {GROUP} nav objekta veida `{kind}`; rakstiet {}{}", listed_lv(KINDS), near.lv),
             );
             return found("/kind", message);
         };
@@ -174,7 +174,13 @@ impl<'a> Checker<'a> {
             return Err(broken_rules(document, &value, &errors));
         }
         let spec = value.get_mut("spec").map(Value::take).unwrap_or_default();
-        read(kind, spec).map_err(|error| vec![document.finding(Reason::FieldInvalid, "/spec", format!("it cannot be read: {error}"))])
+        read(kind, spec).map_err(|error| {
+            vec![document.finding(
+                Reason::FieldInvalid,
+                "/spec",
+                Said::both(format!("it cannot be read: {error}"), format!("to nevar nolasīt: {error}")),
+            )]
+        })
     }
 }
 

@@ -17,7 +17,7 @@ pub enum Foreign {
     /// It cannot be read: why.
     Unreadable(Said),
     /// An object that is no request: what it is.
-    Kind(String),
+    Kind(Said),
     /// A request of another municipality.
     Elsewhere {
         /// The municipality that it names.
@@ -46,7 +46,7 @@ impl fmt::Display for Foreign {
         match self {
             Self::TooLarge => f.write_str("it is too large to be a request"),
             Self::Unreadable(why) => write!(f, "it cannot be read: {}", why.en),
-            Self::Kind(what) => write!(f, "it holds {what}, and a municipality asks by MunicipalityApp of {GROUP} only"),
+            Self::Kind(what) => write!(f, "it holds {}, and a municipality asks by MunicipalityApp of {GROUP} only", what.en),
             Self::Elsewhere { named, slug } => write!(f, "it is a request of `{named}` in the folder of {slug}"),
             Self::Status => f.write_str("it holds a status, which the operator writes"),
             Self::Meta(path) => write!(f, "it holds {path}"),
@@ -74,7 +74,7 @@ pub fn foreign(head: &Snapshot, one: &Touched) -> Result<Vec<Foreign>, GitError>
 
 fn in_document(document: &Document, slug: &str) -> Vec<Foreign> {
     if !document.is_request() {
-        return vec![Foreign::Kind(document.told_kind().to_owned())];
+        return vec![Foreign::Kind(Said::both(document.told_kind(), document.told_kind_lv()))];
     }
     let mut found = Vec::new();
     if document.namespace() != slug {

@@ -119,7 +119,7 @@ impl Check<'_> {
                 path,
                 Said::both(
                     format!("{FOLDER} is a symbolic link; make it a folder of the repository itself"),
-                    format!("{FOLDER} ir simboliska saite; izveidojiet to kā paša repozitorija mapi"),
+                    format!("{FOLDER} ir simboliskā saite; izveidojiet to kā paša repozitorija mapi"),
                 ),
             );
         }
@@ -144,7 +144,9 @@ impl Check<'_> {
         self.seen = true;
         let message = Said::both(
             format!("only a folder for each municipality lies in {FOLDER}; put a request into {FOLDER}/<slug>/, anything else elsewhere"),
-            format!("mapē {FOLDER} ir tikai pašvaldību mapes; pieprasījumu ielieciet mapē {FOLDER}/<īsais nosaukums>/, visu pārējo citur"),
+            format!(
+                "mapē {FOLDER} drīkst būt tikai pašvaldību mapes; pieprasījumu ielieciet mapē {FOLDER}/<īsais nosaukums>/, visu pārējo citur"
+            ),
         );
         self.whole(file, message);
     }
@@ -155,7 +157,7 @@ impl Check<'_> {
         if kind == Kind::Link {
             let message = Said::both(
                 "this is a symbolic link; make it a folder and put the requests themselves into it",
-                "šī ir simboliska saite; izveidojiet mapi un ielieciet tajā pašus pieprasījumus",
+                "šī ir simboliskā saite; izveidojiet mapi un ielieciet tajā pašus pieprasījumus",
             );
             self.whole(path, message);
             return Ok(());
@@ -167,7 +169,7 @@ impl Check<'_> {
                     "{slug} is not a municipality's slug; write lower-case letters without diacritics, digits and single hyphens, for example {FOLDER}/kuldigas-novads"
                 ),
                 format!(
-                    "{slug} nevar būt pašvaldības īsais nosaukums; rakstiet mazos burtus bez garumzīmēm un mīkstinājuma zīmēm, ciparus un atsevišķas defises, piemēram, {FOLDER}/kuldigas-novads"
+                    "{slug} nevar būt pašvaldības īsais nosaukums; rakstiet mazos burtus bez diakritiskajām zīmēm, ciparus un atsevišķas defises, piemēram, {FOLDER}/kuldigas-novads"
                 ),
             );
             self.whole(path, message);
@@ -188,7 +190,7 @@ impl Check<'_> {
                 path,
                 Said::both(
                     "this is a symbolic link; put the request itself here",
-                    "šī ir simboliska saite; ielieciet šeit pašu pieprasījumu",
+                    "šī ir simboliskā saite; ielieciet šeit pašu pieprasījumu",
                 ),
             );
         } else if kind == Kind::Folder {
@@ -197,7 +199,7 @@ impl Check<'_> {
                 Said::both(
                     format!("no folder lies in {FOLDER}/{slug}; put each request directly into it, as {FOLDER}/{slug}/<app>.yaml"),
                     format!(
-                        "mapē {FOLDER}/{slug} citu mapju nav; ielieciet katru pieprasījumu tieši tajā, kā {FOLDER}/{slug}/<lietotne>.yaml"
+                        "mapē {FOLDER}/{slug} nedrīkst būt citu mapju; ielieciet katru pieprasījumu tieši tajā, kā {FOLDER}/{slug}/<lietotne>.yaml"
                     ),
                 ),
             );
@@ -223,7 +225,7 @@ impl Check<'_> {
         let message = match (requested, is_slug(&lower, APP_NAME_MAX)) {
             (true, true) => Said::both(
                 format!("the file is named {named}; name it {lower}.yaml, with the request in YAML"),
-                format!("faila nosaukums ir {named}; nosauciet to {lower}.yaml un rakstiet pieprasījumu YAML formātā"),
+                format!("faila nosaukums ir {named}; pārdēvējiet to par {lower}.yaml un rakstiet pieprasījumu YAML formātā"),
             ),
             (true, false) => Said::both(
                 format!("the file is named {named}; name it as metadata.name says, for example majaslapa.yaml"),
@@ -231,7 +233,7 @@ impl Check<'_> {
             ),
             (false, _) => Said::both(
                 format!("{named} is not a request; only <app>.yaml files lie here, so put it elsewhere or remove it"),
-                format!("{named} nav pieprasījums; šeit ir tikai <lietotne>.yaml faili, tāpēc pārvietojiet to citur vai izdzēsiet"),
+                format!("{named} nav pieprasījums; šeit drīkst būt tikai <lietotne>.yaml faili, tāpēc pārvietojiet to citur vai izdzēsiet"),
             ),
         };
         self.whole(path, message);
@@ -303,16 +305,18 @@ fn contents(documents: &[&Document], slug: &str, app: &str) -> Vec<Finding> {
         let line = second.place.find("", End::Key).line;
         let message = Said::both(
             format!("a file holds one request, and a second document begins in line {line}; put it into a file of its own"),
-            format!("failā ir viens pieprasījums, bet {line}. rindā sākas otrs dokuments; ielieciet to savā failā"),
+            format!("failā drīkst būt tikai viens pieprasījums, bet {line}. rindā sākas otrs dokuments; ielieciet to savā failā"),
         );
         reject(second, "", message);
         return found;
     }
     if !first.is_request() {
-        let kind = first.told_kind();
+        let (kind, kind_lv) = (first.told_kind(), first.told_kind_lv());
         let message = Said::both(
             format!("{FOLDER}/{slug} holds requests only, MunicipalityApp of {GROUP}, and this is {kind}; put it elsewhere"),
-            format!("mapē {FOLDER}/{slug} ir tikai pieprasījumi (MunicipalityApp, {GROUP}), bet šis ir {kind}; pārvietojiet to citur"),
+            format!(
+                "mapē {FOLDER}/{slug} drīkst būt tikai pieprasījumi (MunicipalityApp, {GROUP}), bet šis ir {kind_lv}; pārvietojiet to citur"
+            ),
         );
         reject(first, "/kind", message);
         return found;

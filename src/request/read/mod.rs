@@ -68,6 +68,19 @@ pub struct Document {
 }
 
 impl Tree {
+    /// Forgets what requests ask for, once they were checked: there are many, and it is in their checked form.
+    pub fn let_go_of_requests(&mut self) {
+        for document in &mut self.documents {
+            // What another tree has too stays as it is.
+            if let Some(document) = Arc::get_mut(document)
+                && document.is_request()
+                && let Some(fields) = document.value.as_object_mut()
+            {
+                fields.remove("spec");
+            }
+        }
+    }
+
     /// Names the files otherwise.
     pub fn rename(&mut self, name: impl Fn(&str) -> String) {
         let rename = |findings: &mut [Finding]| findings.iter_mut().for_each(|finding| finding.file = name(&finding.file).into());
@@ -285,6 +298,12 @@ impl Document {
     #[must_use]
     pub fn told_kind(&self) -> &str {
         if self.kind().is_empty() { "something without a kind" } else { self.kind() }
+    }
+
+    /// The same in Latvian.
+    #[must_use]
+    pub fn told_kind_lv(&self) -> &str {
+        if self.kind().is_empty() { "kaut kas bez lauka kind" } else { self.kind() }
     }
 
     /// The object's name; empty if it has none.

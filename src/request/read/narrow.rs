@@ -3,6 +3,9 @@
 //! A request is decided by the platform's objects and by what else its municipality has: the allotment is the municipality's
 //! own, a host name is claimed in zones that are nobody else's, and the layout keeps each municipality's requests in its folder.
 //! So a change inside of such folders is judged by them and by what lies outside of all of them, however many there are.
+//!
+//! That holds where each folder keeps to the layout, which is checked of whatever is changed. What lies wrong in a folder that
+//! a change does not touch is not seen by its plan, only by `kopnams validate` of everything, and by the cluster.
 
 use super::Tree;
 use super::folders::Kind;
@@ -41,10 +44,14 @@ pub fn only_in(base: &Snapshot, head: &Snapshot) -> Option<BTreeSet<OsString>> {
     Some(slugs)
 }
 
-/// Whether every request that was read is of one of these municipalities.
+/// Whether everything that was read concerns these municipalities alone, but for what lies outside of the folders: no request of
+/// another one, wherever it lies, and nothing else in a folder.
 #[must_use]
-pub fn holds_only(tree: &Tree, slugs: &BTreeSet<OsString>) -> bool {
-    tree.documents.iter().filter(|document| document.is_request()).all(|request| slugs.contains(OsStr::new(request.namespace())))
+pub fn concerns_only(tree: &Tree, slugs: &BTreeSet<OsString>) -> bool {
+    tree.documents.iter().all(|document| match (document.kind(), municipality(Path::new(&*document.file))) {
+        ("MunicipalityApp", _) => slugs.contains(OsStr::new(document.namespace())),
+        (_, inside) => inside.is_none(),
+    })
 }
 
 impl Snapshot {

@@ -126,7 +126,7 @@ impl Doubt {
             Self::Word => (
                 format!("`{written}` is read as {read}; write {read} if that is meant, or \"{written}\" in quotes for the word"),
                 format!(
-                    "`{written}` tiek lasīts kā {read}; ja tas domāts, rakstiet {read}, bet ja domāts vārds, rakstiet \"{written}\" pēdiņās"
+                    "`{written}` tiek lasīts kā {read}; ja tas domāts, rakstiet {read}, bet, ja domāts vārds, rakstiet \"{written}\" pēdiņās"
                 ),
             ),
             Self::LeadingZero => (
@@ -136,7 +136,7 @@ impl Doubt {
             Self::Underscore => (
                 format!("`{written}` is read as the number {read}; write {read}, or \"{written}\" in quotes for the text"),
                 format!(
-                    "`{written}` tiek lasīts kā skaitlis {read}; rakstiet {read}, bet ja domāts teksts, rakstiet \"{written}\" pēdiņās"
+                    "`{written}` tiek lasīts kā skaitlis {read}; rakstiet {read}, bet, ja domāts teksts, rakstiet \"{written}\" pēdiņās"
                 ),
             ),
             Self::Sexagesimal => (

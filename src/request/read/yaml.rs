@@ -150,7 +150,7 @@ impl Builder {
                 return Err(broken(
                     here,
                     "a field has no name; write a name before the colon, in quotes if it is null",
-                    "laukam nav nosaukuma; rakstiet to pirms kola, bet, ja tas ir null, — pēdiņās",
+                    "laukam nav nosaukuma; rakstiet to pirms kola; ja tas ir null, — pēdiņās",
                 ));
             }
             other => other.to_string(),
@@ -229,7 +229,7 @@ impl Builder {
             return Err(broken(
                 here,
                 "the name of a field is text, not a list or a mapping",
-                "lauka nosaukums ir teksts, nevis saraksts vai lauku kopa",
+                "lauka nosaukumam jābūt tekstam, nevis sarakstam vai lauku kopai",
             ));
         }
         if self.stack.len() >= DEPTH {

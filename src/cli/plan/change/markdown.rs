@@ -123,7 +123,10 @@ fn app(app: &AppRow<'_>, language: Language) -> String {
     }
     out.push('\n');
     for change in &app.changes {
-        let _ = writeln!(out, "  - {}: {} → {}", words::field(&change.field, language), code(&change.before), code(&change.now));
+        // Parameters are named by whoever asks.
+        let field =
+            if change.field.starts_with("parameters.") { code(&change.field) } else { words::field(&change.field, language).into() };
+        let _ = writeln!(out, "  - {field}: {} → {}", code(&change.before), code(&change.now));
     }
     for requirement in &app.requires {
         let _ = writeln!(out, "  - {} {}", either(language, "datu klase prasa", "the data class requires"), code(requirement));

@@ -73,11 +73,16 @@ impl Sides {
 /// another repository, is on both sides.
 pub fn compare_snapshots(sides: &Sides, paths: &[PathBuf], layout: Layout) -> Result<(Change, Side, Side)> {
     let shared = shared(paths)?;
-    if let Some(slugs) = narrow::only_in(sides.base(), &sides.head) {
+    // Without a layout a request may lie anywhere.
+    let narrow = if layout == Layout::Off { None } else { narrow::only_in(sides.base(), &sides.head) };
+    if let Some(slugs) = narrow {
         let (base, head) = both(&sides.base().narrowed(&slugs), &sides.head.narrowed(&slugs), &shared, layout)?;
-        // One that lies in another's folder takes of that other's allotment.
-        if [&base.tree, &head.tree, &shared].into_iter().all(|tree| narrow::holds_only(tree, &slugs)) {
-            return between(base, head, shared);
+        if [&base.tree, &head.tree, &shared].into_iter().all(|tree| narrow::concerns_only(tree, &slugs)) {
+            let compared = between(base, head, shared.clone())?;
+            // What cannot be decided is no matter of single folders.
+            if !compared.0.after.undecided {
+                return Ok(compared);
+            }
         }
     }
     let (base, head) = both(sides.base(), &sides.head, &shared, layout)?;

@@ -73,6 +73,8 @@ fn the_folders_that_a_change_touches_are_enough_to_judge_it() {
     );
     let twice = request("kuldigas-novads", "cita", ", hostname: www.kuldiga.example.lv");
     let elsewhere = request("liepaja", "vietne", "");
+    let class = fs::read_to_string("examples/platform/10-dataclasses.yaml").unwrap();
+    let (class, _) = class.split_once("\n---\n").unwrap();
     let many: Vec<(String, String)> = (0..40)
         .map(|n| (format!("municipalities/balvu-novads/v{n}.yaml"), request("balvu-novads", &format!("v{n}"), ", size: large")))
         .collect();
@@ -84,10 +86,11 @@ fn the_folders_that_a_change_touches_are_enough_to_judge_it() {
         ("a large one", vec![(new, Some(&large))]),
         ("more than the allotment", many),
         ("a removal", vec![(kuldiga, None)]),
-        ("a host name of another town", vec![("municipalities/liepaja/cita.yaml", Some(&taken))]),
+        ("a host name that is outside", vec![("municipalities/liepaja/cita.yaml", Some(&taken))]),
         ("a host name of the same town", vec![("municipalities/kuldigas-novads/cita.yaml", Some(&twice))]),
         ("a request of another town", vec![("municipalities/kuldigas-novads/vietne.yaml", Some(&elsewhere))]),
         ("no YAML", vec![(kuldiga, Some("a: [1\n"))]),
+        ("what concerns everybody", vec![("municipalities/kuldigas-novads/klase.yaml", Some(class))]),
         ("what is no request", vec![("municipalities/kuldigas-novads/README.md", Some("a"))]),
         ("a folder in the folder", vec![("municipalities/kuldigas-novads/more/cita.yaml", Some(&twice))]),
         ("a town that is none", vec![("municipalities/Kuldīga/vietne.yaml", Some(&good))]),
@@ -104,7 +107,7 @@ fn the_folders_that_a_change_touches_are_enough_to_judge_it() {
         let full = between(base, head, shared).unwrap();
         assert_eq!(said(&narrow), said(&full), "{what}");
         let count = |(change, ..): &(Change, Side, Side)| change.before.counts.get("requests").copied().unwrap_or(0);
-        let whole = ["a request of another town", "a town that is none"].contains(&what);
+        let whole = what.contains("another town") || what.contains("town that is none") || what.contains("everybody");
         assert_eq!(count(&narrow) < count(&full), !whole, "{what}: {} of {}", count(&narrow), count(&full));
         said_all.push(said(&narrow));
     }
@@ -118,4 +121,24 @@ fn the_folders_that_a_change_touches_are_enough_to_judge_it() {
         let sides = repository.sides(&[(path, Some(&there)), (kuldiga, None)]);
         assert_eq!(narrow::only_in(sides.base(), &sides.head), None, "{path} and a request");
     }
+}
+
+#[test]
+fn what_lies_wrong_in_the_base_is_judged_as_a_whole_when_it_goes() {
+    let repository = Repository::new();
+    let (path, wrong) = ("municipalities/kuldigas-novads/sistema.yaml", "examples/platform/systems/council-meetings.yaml");
+    fs::copy(wrong, repository.0.path().join(path)).unwrap();
+    fs::remove_file(repository.0.path().join("platform/systems/council-meetings.yaml")).unwrap();
+    repository.commit();
+    // Others' requests live by it.
+    let sides = repository.sides(&[(path, None)]);
+    let (change, ..) = compare_snapshots(&sides, &[], Layout::Auto).unwrap();
+    assert!(change.is_refused() && change.new.iter().any(|finding| finding.code.as_str() == "SystemUnknown"), "{:?}", change.new);
+    // Nothing is said of a repository of which nothing is known.
+    let repository = Repository::new();
+    repository.git(&["rm", "-r", "--quiet", "platform"]);
+    repository.commit();
+    let sides = repository.sides(&[("municipalities/balvu-novads/vietne.yaml", Some(&request("balvu-novads", "vietne", "")))]);
+    let (change, ..) = compare_snapshots(&sides, &[], Layout::Auto).unwrap();
+    assert!(change.after.undecided && change.after.counts["requests"] > 5, "{:?}", change.after.counts);
 }

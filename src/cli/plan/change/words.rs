@@ -60,10 +60,11 @@ pub fn field(field: &str, language: Language) -> &str {
         (Language::Lv, "storage") => "krātuve",
         (Language::Lv, "apps") => "lietotnes",
         (Language::Lv, "suspend") => "apturēta (suspend)",
-        (Language::Lv, "rotateSecrets") => "paroles no jauna (rotateSecrets)",
+        (Language::Lv, "rotateSecrets") => "paroļu nomaiņa (rotateSecrets)",
+        (Language::Lv, "more parameters") => "vēl citi parametri",
         (Language::Lv, "backup.window") => "rezerves kopiju laiks",
         (Language::Lv, "backup.exclude") => "netiek kopēts",
-        (Language::Lv, "backup.checks") => "atjaunotā pārbaudes",
+        (Language::Lv, "backup.checks") => "pārbaudes pēc atjaunošanas",
         _ => field,
     }
 }
@@ -121,7 +122,7 @@ pub fn risk(risk: &Risk, language: Language) -> String {
 #[must_use]
 pub fn known(known: usize, language: Language) -> Option<String> {
     (known > 0).then(|| match language {
-        Language::Lv => format!("Kas nebija pareizi jau pirms šīm izmaiņām un te nav rādīts: {known}."),
-        Language::En => format!("What was wrong before this change already, and is not shown: {known}."),
+        Language::Lv => format!("Kas šajās mapēs nebija pareizi jau pirms šīm izmaiņām un te nav rādīts: {known}."),
+        Language::En => format!("What was wrong in these folders before this change already, and is not shown: {known}."),
     })
 }
