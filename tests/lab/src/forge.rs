@@ -22,6 +22,8 @@ use crate::process::{Component, Lifetime, run};
 
 /// How long Gitea may take to make its database and answer, on a machine that builds something else meanwhile.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// Every page says in a box that its scripts are missing, which they always are here.
+const QUIET: &str = "<script nonce=\"{{ctx.CspScriptNonce}}\">window.alert = () => {};</script>\n";
 /// How long an answer may take.
 const ANSWER: Duration = Duration::from_mins(1);
 
@@ -84,6 +86,9 @@ impl Forge {
             .and_then(|listener| listener.local_addr())
             .doing(|| "find a free port".to_owned())?;
         write(&config(&folder), settings(tools, &folder, listens)?)?;
+        let own = folder.join("custom/templates/custom");
+        make(&own)?;
+        write(&own.join("header.tmpl"), QUIET)?;
         // Before the server: it makes the admin while nobody else has the database.
         gitea(tools, &folder, &["migrate"])?;
         let (name, password) = ("root-of-forge".to_owned(), random(12)?);

@@ -56,6 +56,7 @@ pub fn field(field: &str, language: Language) -> &str {
         (Language::Lv, "data class") => "datu klase",
         (Language::Lv, "hostname") => "adrese",
         (Language::Lv, "egress") => "savienojumi uz āru",
+        (Language::Lv, "cpu") => "procesors",
         (Language::Lv, "memory") => "atmiņa",
         (Language::Lv, "storage") => "krātuve",
         (Language::Lv, "apps") => "lietotnes",
