@@ -51,6 +51,7 @@ pub fn choose<'a>(
 }
 
 /// What a data class requires and the request does not state.
+#[must_use]
 pub fn requirements(spec: &MunicipalityAppSpec, (name, class): (&str, &DataClassSpec)) -> Vec<Rejection> {
     let stated = |text: &Option<String>| text.as_ref().is_some_and(|t| !t.trim().is_empty());
     let missing = |requirement: &Requirement| match requirement {

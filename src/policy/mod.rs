@@ -69,27 +69,7 @@ pub enum Turn {
 ///
 /// Returns every rejection that can be found, the most basic first.
 pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant, Vec<Rejection>> {
-    let mut found = Vec::new();
-    if !is_slug(&ask.key.app, APP_NAME_MAX) {
-        let name = &ask.key.app;
-        let message = Said::both(
-            format!(
-                "`{name}` cannot be an app's name; write lower-case letters, digits and single hyphens, at most {APP_NAME_MAX} characters"
-            ),
-            format!(
-                "`{name}` nevar būt lietotnes nosaukums; rakstiet mazos burtus bez diakritiskajām zīmēm, ciparus un atsevišķas defises, kopā ne vairāk kā {APP_NAME_MAX} rakstzīme"
-            ),
-        );
-        found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
-    }
-    if ask.key.is_drill() {
-        let name = &ask.key.app;
-        let message = Said::both(
-            format!("`{name}` begins as what the platform starts to try backups; write another name, for example majaslapa"),
-            format!("nosaukumi, kas sākas kā `{name}`, paredzēti rezerves kopiju pārbaudēm; rakstiet citu, piemēram, majaslapa"),
-        );
-        found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
-    }
+    let mut found = misnamed(ask.key);
     let Some(municipality) = register.municipality(&ask.key.municipality) else {
         let home = &ask.key.municipality;
         let message = Said::both(
@@ -175,6 +155,30 @@ pub fn decide(ask: Ask<'_>, register: &Register, now: Timestamp) -> Result<Grant
         }
         _ => Err(found),
     }
+}
+
+/// What is wrong with an app's name.
+fn misnamed(key: &AppKey) -> Vec<Rejection> {
+    let (name, mut found) = (&key.app, Vec::new());
+    if !is_slug(name, APP_NAME_MAX) {
+        let message = Said::both(
+            format!(
+                "`{name}` cannot be an app's name; write lower-case letters, digits and single hyphens, at most {APP_NAME_MAX} characters"
+            ),
+            format!(
+                "`{name}` nevar būt lietotnes nosaukums; rakstiet mazos burtus bez diakritiskajām zīmēm, ciparus un atsevišķas defises, kopā ne vairāk kā {APP_NAME_MAX} rakstzīme"
+            ),
+        );
+        found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
+    }
+    if key.is_drill() {
+        let message = Said::both(
+            format!("`{name}` begins as what the platform starts to try backups; write another name, for example majaslapa"),
+            format!("nosaukumi, kas sākas kā `{name}`, paredzēti rezerves kopiju pārbaudēm; rakstiet citu, piemēram, majaslapa"),
+        );
+        found.push(Rejection::new(Reason::NameInvalid, "/metadata/name", message));
+    }
+    found
 }
 
 /// The catalogue objects that a request comes to.

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn grant(more: Value) -> Grant {
+    fn grant(more: &Value) -> Grant {
         let mut grant = json!({
             "system": "website", "version": "1.0", "revision": "a", "revisionSince": "2026-01-01T00:00:00Z", "since": "2026-01-01T00:00:00Z",
             "size": {"name": "small", "cpu": "1", "cpuBurst": "1", "memory": "1Gi", "storage": "1Gi", "pods": 1},
@@ -154,8 +154,8 @@ mod tests {
     #[test]
     fn every_choice_of_a_request_shows_when_it_differs() {
         let before =
-            grant(json!({"parameters": {"siteTitle": "a", "languages": ["lv"], "gone": 1, "deep": {"x": 1, "y": 2}, "text": "b\nc"}}));
-        let now = grant(json!({
+            grant(&json!({"parameters": {"siteTitle": "a", "languages": ["lv"], "gone": 1, "deep": {"x": 1, "y": 2}, "text": "b\nc"}}));
+        let now = grant(&json!({
             "parameters": {"siteTitle": "a".repeat(200), "languages": ["lv", "en"], "deep": {"x": 1, "y": 3}, "text": "b\nc"},
             "suspend": true, "rotation": "2026-11-27",
             "backup": {"window": {"from": "23:00", "to": "04:00"}, "exclude": [{"volume": "cache", "reason": "made anew"}],
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(told, expected);
         assert!(changes(&now, &now).is_empty());
         // Of two long texts what differs is shown, and of what looks alike what it is.
-        let of = |parameters: Value| grant(json!({"parameters": parameters}));
+        let of = |parameters: Value| grant(&json!({"parameters": parameters}));
         let (was, is) = (format!("{}x", "a".repeat(200)), format!("{}y", "a".repeat(200)));
         let told = changes(&of(json!({"text": was, "n": 1, "none": {}})), &of(json!({"text": is, "n": "1", "none": {"a": 1}})));
         let told: Vec<_> = told.iter().map(|one| (&*one.field, one.before.as_str(), one.now.as_str())).collect();
@@ -196,8 +196,8 @@ mod tests {
         let told = changes(&of(json!({})), &of(json!(many)));
         assert_eq!((told.len(), &*told[20].field, told[20].now.as_str()), (21, "more parameters", "30"));
         // What a town calls its parameters and writes into them steers no terminal.
-        let odd = grant(json!({"parameters": {"\u{1b}[31m\na": "\u{202e}b\nc"}}));
-        let told = changes(&grant(json!({})), &odd);
+        let odd = grant(&json!({"parameters": {"\u{1b}[31m\na": "\u{202e}b\nc"}}));
+        let told = changes(&grant(&json!({})), &odd);
         assert_eq!((&*told[0].field, told[0].now.as_str()), ("parameters. [31m a", "\u{fffd}b c"));
     }
 }

@@ -113,6 +113,7 @@ pub fn escaped(text: &str) -> String {
 }
 
 /// Line ends and what else steers a screen become blanks; what turns the direction of writing is shown as unreadable.
+#[must_use]
 pub fn printable(character: char) -> char {
     match character {
         '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,

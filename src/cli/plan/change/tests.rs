@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 
+/// A file and what is written into it; without a text it is removed.
+type Edit<'a> = (&'a str, Option<&'a str>);
+
 /// A repository with the good examples, on the branch `main`.
 struct Repository(tempfile::TempDir);
 
@@ -32,7 +35,7 @@ impl Repository {
     }
 
     /// The plan of a change of `main`, in which each file is written anew or, without a text, removed.
-    fn sides(&self, files: &[(&str, Option<&str>)]) -> Sides {
+    fn sides(&self, files: &[Edit<'_>]) -> Sides {
         self.git(&["checkout", "--quiet", "-B", "pr", "main"]);
         for (path, text) in files {
             let file = self.0.path().join(path);
@@ -78,9 +81,9 @@ fn the_folders_that_a_change_touches_are_enough_to_judge_it() {
     let many: Vec<(String, String)> = (0..40)
         .map(|n| (format!("municipalities/balvu-novads/v{n}.yaml"), request("balvu-novads", &format!("v{n}"), ", size: large")))
         .collect();
-    let many: Vec<(&str, Option<&str>)> = many.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
+    let many: Vec<Edit<'_>> = many.iter().map(|(path, text)| (path.as_str(), Some(text.as_str()))).collect();
     let new = "municipalities/balvu-novads/vietne.yaml";
-    let changes: Vec<(&str, Vec<(&str, Option<&str>)>)> = vec![
+    let changes: Vec<(&str, Vec<Edit<'_>>)> = vec![
         ("nothing", vec![]),
         ("a first request of a town", vec![(new, Some(&good))]),
         ("a large one", vec![(new, Some(&large))]),
