@@ -12,7 +12,7 @@ fn given(name: &str, otherwise: u64) -> u64 {
 }
 
 fn killed(world: &World) -> Tenant<'_> {
-    let tenant = world.bare("killed");
+    let tenant = world.again("killed");
     tenant.as_writer();
     tenant
 }

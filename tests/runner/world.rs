@@ -55,6 +55,12 @@ impl World {
     /// A tenant with a bucket of its own, and nothing in it.
     pub fn bare(&self, name: &str) -> Tenant<'_> {
         assert!(self.taken.lock().unwrap().insert(name.to_owned()), "another test has a tenant {name}");
+        self.again(name)
+    }
+
+    /// The same tenant once more, for the test that has made it and had to let go of it.
+    pub fn again(&self, name: &str) -> Tenant<'_> {
+        assert!(self.taken.lock().unwrap().contains(name), "nobody has made a tenant {name}");
         let folder = self.folder.join(name);
         for part in ["secrets", "volume"] {
             fs::create_dir_all(folder.join(part)).unwrap();
