@@ -338,3 +338,20 @@ pub fn schema() -> schemars::Schema {
     schema.insert("title".into(), "kopnams validate --output json".into());
     schema
 }
+
+/// A finding that somebody has to print.
+#[cfg(test)]
+fn found(object: &str, file: &str, message: &str) -> Finding {
+    let (object, message) = (object.into(), message.into());
+    Finding {
+        file: file.into(),
+        line: 3,
+        column: 7,
+        code: Code::YamlInvalid,
+        object,
+        path: String::new(),
+        message,
+        latvian: None,
+        fix: None,
+    }
+}

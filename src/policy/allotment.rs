@@ -287,7 +287,8 @@ fn explain(key: &AppKey, shortages: &[Shortage], ledger: &Ledger) -> Said {
 }
 
 /// What a kind of amount is called in Latvian.
-fn latvian(name: &str) -> &str {
+#[must_use]
+pub fn latvian(name: &str) -> &str {
     match name {
         "cpu" => "procesors",
         "memory" => "atmiņa",

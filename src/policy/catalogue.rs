@@ -180,7 +180,7 @@ impl Entry {
             // The value itself may be private or very long: the rule and the place say enough.
             let message = Said::both(
                 format!("parameters{shown}: {} (rule {rule} of the catalogue)", error.masked_with("the value")),
-                latvian::parameters(&error, shown),
+                latvian::parameters(&error),
             );
             Rejection::new(Reason::ParametersInvalid, format!("/spec/parameters{place}"), message)
         };

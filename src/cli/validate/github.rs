@@ -48,27 +48,12 @@ fn property(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::found;
     use super::*;
-    use crate::request::read::Code;
-
-    fn finding(file: &str, message: &str) -> Finding {
-        let (object, path) = ("Platform/platform".into(), String::new());
-        Finding {
-            file: file.into(),
-            line: 3,
-            column: 7,
-            code: Code::YamlInvalid,
-            object,
-            path,
-            message: message.into(),
-            latvian: None,
-            fix: None,
-        }
-    }
 
     #[test]
     fn nothing_ends_a_command_early() {
-        let command = command(&finding("a,b:c%\n::error::.yaml", "100 %\r\n::set-output name=x::y, z: 1"), Language::En);
+        let command = command(&found("Platform/platform", "a,b:c%\n::error::.yaml", "100 %\r\n::set-output name=x::y, z: 1"), Language::En);
         let expected = "::error file=a%2Cb%3Ac%25%0A%3A%3Aerror%3A%3A.yaml,line=3,col=7,title=YamlInvalid\
                         ::100 %25%0D%0A::set-output name=x::y, z: 1 (Platform/platform)";
         assert_eq!(command, expected);
@@ -76,7 +61,7 @@ mod tests {
 
     #[test]
     fn no_more_are_printed_than_are_shown() {
-        let review = |number: usize| Review { findings: vec![finding("a.yaml", "b"); number], ..Review::default() };
+        let review = |number: usize| Review { findings: vec![found("Platform/platform", "a.yaml", "b"); number], ..Review::default() };
         let lines = |number| github(&review(number), Language::En).lines().map(str::to_string).collect::<Vec<_>>();
         let errors = |lines: &[String]| lines.iter().filter(|line| line.starts_with("::error ")).count();
         assert_eq!((errors(&lines(10)), lines(10).len()), (10, 11));

@@ -129,23 +129,11 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::found;
     use super::*;
-    use crate::request::read::{Code, Finding};
 
     fn review(number: usize, file: &str, message: &str) -> Review {
-        let (object, path) = ("MunicipalityApp/riga/karte".into(), String::new());
-        let finding = Finding {
-            file: file.into(),
-            line: 3,
-            column: 7,
-            code: Code::YamlInvalid,
-            object,
-            path,
-            message: message.into(),
-            latvian: None,
-            fix: None,
-        };
-        Review { findings: vec![finding; number], ..Review::default() }
+        Review { findings: vec![found("MunicipalityApp/riga/karte", file, message); number], ..Review::default() }
     }
 
     /// The rows of the table, each with its cells.

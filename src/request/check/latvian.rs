@@ -1,5 +1,6 @@
 //! What a schema does not allow, in Latvian.
 
+use super::structure::dotted;
 use crate::request::said::listed_lv;
 use jsonschema::error::{TypeKind, ValidationErrorKind as Kind};
 use jsonschema::{JsonType, ValidationError};
@@ -27,12 +28,12 @@ pub fn plainly(kind: &Kind, place: &str) -> Option<String> {
     })
 }
 
-/// What is wrong with the parameters of a request, at a JSON pointer inside of them.
+/// What is wrong with the parameters of a request.
 #[must_use]
-pub fn parameters(error: &ValidationError<'_>, at: &str) -> String {
-    let names: Vec<String> = at.split('/').skip(1).map(|name| name.replace("~1", "/").replace("~0", "~")).collect();
-    let inside = |name: &str| names.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
-    let place = if names.is_empty() { "parametros".to_owned() } else { format!("laukā parameters.{}", names.join(".")) };
+pub fn parameters(error: &ValidationError<'_>) -> String {
+    let at = dotted(&error.instance_path().to_string());
+    let inside = |name: &str| if at.is_empty() { name.to_owned() } else { format!("{at}.{name}") };
+    let place = if at.is_empty() { "parametros".to_owned() } else { format!("laukā parameters.{at}") };
     let rule = error.schema_path();
     let text = match error.kind() {
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
@@ -153,9 +154,7 @@ mod tests {
                 "code": {"type": "string", "pattern": "^LV"}},
         });
         let validator = jsonschema::validator_for(&schema).unwrap();
-        let said = |value: serde_json::Value| -> Vec<String> {
-            validator.iter_errors(&value).map(|error| parameters(&error, &error.instance_path().to_string())).collect()
-        };
+        let said = |value: serde_json::Value| -> Vec<String> { validator.iter_errors(&value).map(|error| parameters(&error)).collect() };
         for (value, part) in [
             (json!({}), "trūkst iestatījuma title; pievienojiet to"),
             (json!({"title": "secret"}), "laukā parameters.title ir par daudz rakstzīmju; rakstiet ne vairāk kā 3"),

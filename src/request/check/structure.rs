@@ -224,10 +224,9 @@ fn nearest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Optio
 }
 
 /// A pointer as people write it: `spec.zones[0]`.
-fn dotted(pointer: &str) -> String {
+pub(super) fn dotted(pointer: &str) -> String {
     let mut text = String::new();
-    for token in pointer.split('/').skip(1) {
-        let token = token.replace("~1", "/").replace("~0", "~");
+    for token in place::tokens(pointer) {
         if token.parse::<usize>().is_ok() {
             let _ = write!(text, "[{token}]");
         } else {

@@ -84,7 +84,7 @@ impl Place {
 }
 
 /// The parts of a JSON pointer.
-fn tokens(pointer: &str) -> impl Iterator<Item = String> {
+pub fn tokens(pointer: &str) -> impl Iterator<Item = String> {
     pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~"))
 }
 

@@ -3,6 +3,7 @@
 use super::risk::{Risk, RiskKind};
 use super::sheet::{AppRow, Summary};
 use crate::cli::language::either;
+use crate::policy::allotment;
 use crate::request::explain::Language;
 
 /// What it all comes to, in one line. With numbers behind, no Latvian noun has to agree with them.
@@ -56,17 +57,14 @@ pub fn field(field: &str, language: Language) -> &str {
         (Language::Lv, "data class") => "datu klase",
         (Language::Lv, "hostname") => "adrese",
         (Language::Lv, "egress") => "savienojumi uz āru",
-        (Language::Lv, "cpu") => "procesors",
-        (Language::Lv, "memory") => "atmiņa",
-        (Language::Lv, "storage") => "krātuve",
-        (Language::Lv, "apps") => "lietotnes",
         (Language::Lv, "suspend") => "apturēta (suspend)",
         (Language::Lv, "rotateSecrets") => "paroļu nomaiņa (rotateSecrets)",
         (Language::Lv, "more parameters") => "vēl citi parametri",
         (Language::Lv, "backup.window") => "rezerves kopiju laiks",
         (Language::Lv, "backup.exclude") => "netiek kopēts",
         (Language::Lv, "backup.checks") => "pārbaudes pēc atjaunošanas",
-        _ => field,
+        (Language::Lv, amount) => allotment::latvian(amount),
+        (Language::En, _) => field,
     }
 }
 
