@@ -171,6 +171,10 @@ pub struct RestoreFrom {
     pub set: Option<String>,
     /// A time, RFC 3339: the newest set with everything that was written before it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 40))]
+    #[schemars(length(min = 1, max = 40), regex(pattern = TIME))]
     pub before: Option<String>,
 }
+
+/// RFC 3339, section 5.6, in capital letters. What looks like a time and is none, such as the 30th of February, is found when
+/// the set is looked for.
+const TIME: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";

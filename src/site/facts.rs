@@ -14,7 +14,9 @@ use serde_json::{Map, Value, json};
 /// The kind of object that is asked with.
 pub const KIND: &str = "MunicipalityApp";
 /// The fields of a request that a form has.
-const FIELDS: [&str; 7] = ["system", "version", "size", "hostname", "dataClass", "parameters", "processing"];
+const FIELDS: [&str; 8] = ["system", "version", "size", "hostname", "dataClass", "parameters", "processing", "restoreFrom"];
+/// Of what a new app is filled with: the name of a set is for whoever reads the list of them.
+const RESTORED: [&str; 2] = ["app", "before"];
 
 /// What concerns every system.
 ///
@@ -41,6 +43,7 @@ pub fn platform(register: &Register, forge: Option<&Forge>) -> Result<Value, Sit
         "nameRules": rules::of_name(KIND).ok_or(unsaid("the rules about an app's name"))?,
         "host": rules::of_zones().ok_or(unsaid("the rule about zones"))?,
         "spec": spec().ok_or(unsaid("the fields of a request"))?,
+        "restored": {"needs": RESTORED[1], "code": rules::of_restore(KIND).ok_or(unsaid("the rule about restoreFrom"))?.as_str()},
         "parametersMost": PARAMETERS_MOST,
         "municipalities": municipalities?,
         "classes": classes.collect::<Map<_, _>>(),
@@ -86,6 +89,7 @@ fn spec() -> Option<Value> {
     let definition = strict(&rules::definition(KIND)?);
     let mut spec = definition.pointer("/properties/spec")?.clone();
     spec.get_mut("properties")?.as_object_mut()?.retain(|name, _| FIELDS.contains(&&**name));
+    spec.pointer_mut("/properties/restoreFrom/properties")?.as_object_mut()?.retain(|name, _| RESTORED.contains(&&**name));
     schema::definition(&spec)
 }
 

@@ -28,6 +28,17 @@ pub fn of_zones() -> Option<String> {
     parts(every)?.first()?.get("matches")?.as_str().map(str::to_string)
 }
 
+/// The reason of the rule that says from which backup a new app is filled: either a set or a time. None if it says something else.
+#[must_use]
+pub fn of_restore(kind: &str) -> Option<Reason> {
+    let schema = definition(kind)?;
+    let [rule] = schema.pointer("/properties/spec/properties/restoreFrom/x-kubernetes-validations")?.as_array()?.as_slice() else {
+        return None;
+    };
+    let says = rule.get("rule")?.as_str()? == "has(self.set) != has(self.before)";
+    says.then_some(Reason::of_rule(rule.get("message")?.as_str()?).0)
+}
+
 /// The schema of a kind, as the API server gets it.
 #[must_use]
 pub fn definition(kind: &str) -> Option<Value> {

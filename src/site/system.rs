@@ -279,8 +279,40 @@ fn choices(subject: &Subject<'_>, language: Language) -> Markup {
                         @for (name, class) in subject.stricter() { option value=(name) { (titled(&class.title, language)) } }
                     }
                 }))
+                (restored(language))
             }
         }
+    }
+}
+
+/// From which backup the new app is filled.
+fn restored(language: Language) -> Markup {
+    let text = |lv: &'static str, en: &'static str| Both(lv, en).of(language);
+    let field =
+        |path: &str, title, hint: &str| Field { path: path.into(), title, hint: Some(html! { (hint) }), required: false, depends: false };
+    let app = field(
+        "/spec/restoreFrom/app",
+        text("Sākt ar lietotnes rezerves kopiju", "Begin with a backup of the app"),
+        text(
+            "Tikai tad, ja jaunajai lietotnei jāsāk ar citas jūsu lietotnes datiem: tās nosaukums, arī ja tā jau ir noņemta.",
+            "Only if the new app is to begin with the data of another app of yours: its name, also if that one was removed.",
+        ),
+    );
+    let before = field(
+        "/spec/restoreFrom/before",
+        text("Dati, kādi tie bija pirms", "The data as it was before"),
+        text(
+            "Tiek ņemta jaunākā kopija, kurā ir viss, kas ierakstīts pirms šī laika. Ja tādas nav, nekas cits netiek ņemts.",
+            "The newest backup with everything that was written before this time is taken. If there is none, nothing else is taken.",
+        ),
+    );
+    html! {
+        (app.around(language, |id, described| html! {
+            input id=(id) type="text" data-kind="text" aria-describedby=(described) autocapitalize="none" spellcheck="false" autocomplete="off";
+        }))
+        (before.around(language, |id, described| html! {
+            input id=(id) type="datetime-local" max="9999-12-31T23:59" data-kind="time" aria-describedby=(described);
+        }))
     }
 }
 

@@ -18,7 +18,7 @@ fn reviewed(more: &[String]) -> Review {
         assert!(broken.is_empty(), "{broken:?}");
         tree.documents.extend(documents.into_iter().map(std::sync::Arc::new));
     }
-    review(tree, None, &Definitions::compile().unwrap(), Timestamp::UNIX_EPOCH)
+    review(&tree, None, &Definitions::compile().unwrap(), Timestamp::UNIX_EPOCH)
 }
 
 fn site(review: &Review) -> Files {

@@ -143,6 +143,19 @@ fn a_clerk_asks_for_a_website() {
     browser.click("#problems a[href='#spec-parameters-siteTitle']");
     assert_eq!(desk.value("document.activeElement.id"), "spec-parameters-siteTitle");
 
+    // A backup to begin with has two fields, of which neither is of use alone.
+    desk.fill("spec-restoreFrom-app", "veca-lapa");
+    browser.click("#send");
+    assert!(browser.text("#problems").contains("Dati, kādi tie bija pirms: Aizpildiet šo lauku."), "{}", browser.text("#problems"));
+    browser.run(
+        "const time = document.getElementById('spec-restoreFrom-before');
+         time.value = '2026-01-31T12:30';
+         time.dispatchEvent(new Event('input', { bubbles: true }));",
+    );
+    let there = browser.run("return document.getElementById('yaml').textContent").as_str().unwrap().to_owned();
+    let at = browser.run("return new Date('2026-01-31T12:30').toISOString().replace('.000', '')");
+    assert!(there.contains(&format!("before: \"{}\"", at.as_str().unwrap())), "{there}");
+
     // Mended.
     desk.fill_website();
     browser.click("#spec-parameters-languages-2");

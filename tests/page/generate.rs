@@ -163,6 +163,20 @@ impl Requests {
             }
             spec.insert("processing".into(), Value::Object(processing));
         }
+        if self.once_in(8) {
+            let mut from = Map::new();
+            if !self.slips(6) {
+                let app = if self.slips(6) { self.anything(0) } else { self.name().into() };
+                from.insert("app".into(), app);
+            }
+            if !self.slips(6) {
+                let times = ["2026-01-31T12:00:00Z", "2026-01-31T12:00:00.5+02:00"];
+                let none = ["2026-13-01T12:00:00Z", "2026-01-31", "2026-01-31T24:00:00Z", "yesterday"];
+                let before = if self.slips(6) { self.one_of(&none) } else { self.one_of(&times) };
+                from.insert("before".into(), before.into());
+            }
+            spec.insert("restoreFrom".into(), Value::Object(from));
+        }
         if self.slips(25) {
             let value = self.anything(0);
             spec.insert(self.one_of(&["image", "sizes", "Hostname"]).into(), value);

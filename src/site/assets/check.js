@@ -126,6 +126,10 @@
       .filter((rule) => !rule.all.every((part) => Object.keys(part).every((key) => RULE[key](part[key], name))))
       .map((rule) => ({ stage: 2, code: rule.code, path: "/metadata/name", rule: "name", written: name }));
 
+  // A form has one of the two ways to say from which backup a new app is filled.
+  const restored = ({ needs, code }, from) =>
+    TYPES.object(from) && !Object.hasOwn(from, needs) ? [{ stage: 2, code, path: "/spec/restoreFrom", rule: "required", name: needs }] : [];
+
   const hostname = (facts, spec, municipality) => {
     const host = spec.hostname ?? undefined;
     const finding = (code) => [{ stage: 3, code, path: "/spec/hostname", rule: code, known: listed(municipality.zones), written: host }];
@@ -212,7 +216,7 @@
   /** What is wrong with a request for a system; nothing if it is in order as far as can be known here. */
   kopnams.check = (facts, system, request) => {
     const shape = structure(facts, request.spec);
-    const found = [...shape, ...names(facts, request.metadata.name)];
+    const found = [...shape, ...names(facts, request.metadata.name), ...restored(facts.restored, request.spec.restoreFrom)];
     // What has the wrong shape cannot be asked further; a text that is only too long can.
     const further = shape.every((finding) => finding.rule !== "type" && finding.name === undefined);
     return further ? [...found, ...decided(facts, system, request)] : found;

@@ -38,6 +38,11 @@
     lines: (text) => text.replace(/^\n+|\s+$/gu, "") || undefined,
     number: (text) => (text.trim() === "" ? undefined : number(text.trim())),
     choice: (text) => (text === "" ? undefined : JSON.parse(text)),
+    // A browser gives a time without its zone: it is whoever sits before it who means it.
+    time: (text) => {
+      const time = new Date(text);
+      return text === "" ? undefined : Number.isNaN(time.getTime()) ? text : time.toISOString().replace(/\.\d+/u, "");
+    },
     json: (text) => (text.trim() === "" ? undefined : json(text)),
     list: (text, control) => {
       const lines = text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
