@@ -180,7 +180,7 @@ fn no_namespace_of_the_examples_reaches_another() {
 
 fn examples() -> Review {
     let tree = read::read(&["examples/platform", "examples/requests"].map(PathBuf::from)).unwrap();
-    let review = review(tree, None, &DEFINITIONS, Timestamp::UNIX_EPOCH);
+    let review = review(&tree, None, &DEFINITIONS, Timestamp::UNIX_EPOCH);
     assert!(!review.is_refused());
     review
 }

@@ -47,7 +47,7 @@ fn examples() -> Vec<Example> {
 fn reviewed(paths: &[&Path], live: Option<&Path>) -> Review {
     let paths: Vec<_> = paths.iter().map(|path| path.to_path_buf()).collect();
     let live = live.map(|file| read::read_live(file).unwrap());
-    review(read::read(&paths).unwrap(), live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH)
+    review(&read::read(&paths).unwrap(), live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH)
 }
 
 fn beside_the_platform(example: &Example) -> Review {

@@ -43,7 +43,7 @@ async fn rendered(house: &House, name: &str) -> Vec<Value> {
     let documents: Vec<_> = documents.iter().map(|document| serde_yaml::to_string(document).unwrap()).collect();
     std::fs::write(&written, documents.join("---\n")).unwrap();
     let tree = read::read(&[written, PathBuf::from("examples/platform/10-dataclasses.yaml")]).unwrap();
-    let review = review(tree, None, &DEFINITIONS, Timestamp::UNIX_EPOCH);
+    let review = review(&tree, None, &DEFINITIONS, Timestamp::UNIX_EPOCH);
     let key = AppKey::new(TOWN, name);
     let grant = review.apps[&key].grant().unwrap_or_else(|| panic!("{:?}", review.findings));
     let mut objects = vec![

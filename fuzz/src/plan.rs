@@ -8,7 +8,7 @@ use kopnams::cli::plan::change::text::text;
 use kopnams::cli::screen::Screen;
 use kopnams::cli::validate::markdown::LIMIT;
 use kopnams::request::explain::Language;
-use kopnams::review::change::{Change, change};
+use kopnams::review::change::{Change, change_checked};
 
 /// The line between what the request was and what it is.
 pub const BETWEEN: &[u8] = b"\n#### HEAD\n";
@@ -18,10 +18,10 @@ pub fn run(input: &[u8]) -> Result<()> {
     let at = input.windows(BETWEEN.len()).position(|window| window == BETWEEN);
     let (before, after) = at.map_or((input, input), |at| (&input[..at], &input[at + BETWEEN.len()..]));
     let (base, head) = (platform.with(before), platform.with(after));
-    let found = change(&base, &head, &platform.definitions);
+    let found = change_checked(&base, platform.check(&base), &head, &platform.definitions);
     let said = said(&found)?;
     if at.is_some() {
-        let again = change(&base, &head, &platform.definitions);
+        let again = change_checked(&base, platform.check(&base), &head, &platform.definitions);
         assert_eq!(said, self::said(&again)?, "the second time it is something else");
     } else {
         assert!(!found.is_refused() && found.removed.is_empty() && found.touched().next().is_none(), "nothing changed, but: {said}");

@@ -1,8 +1,9 @@
-//! The platform beside which requests are looked at: the examples', but small, since it is read again for each input.
+//! The platform beside which requests are looked at: the examples', but small, since it is decided with for each input.
 
 use anyhow::Result;
 use kopnams::request::check::Definitions;
 use kopnams::request::read::{self, Tree};
+use kopnams::review::gather::{Checked, check, check_beside};
 use std::sync::{Arc, LazyLock};
 
 /// Where the request of an input lies, and what lies there in the examples.
@@ -22,6 +23,7 @@ pub struct Platform {
     /// The definitions.
     pub definitions: Definitions,
     tree: Tree,
+    checked: Vec<Checked>,
 }
 
 /// The platform, made once.
@@ -40,7 +42,8 @@ impl Platform {
             tree.documents.extend(documents.into_iter().map(Arc::new));
             tree.findings.extend(findings);
         }
-        Ok(Self { definitions, tree })
+        let checked = check(&tree, &definitions);
+        Ok(Self { definitions, tree, checked })
     }
 
     /// The platform, and beside it a file with these contents.
@@ -50,5 +53,10 @@ impl Platform {
         tree.documents.extend(documents.into_iter().map(Arc::new));
         tree.findings.extend(findings);
         tree
+    }
+
+    /// Checks what [`Self::with`] has read; the platform itself was checked once and for all.
+    pub fn check(&self, tree: &Tree) -> Vec<Checked> {
+        check_beside(tree, &self.tree, &self.checked, &self.definitions)
     }
 }

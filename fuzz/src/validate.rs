@@ -10,14 +10,14 @@ use kopnams::request::explain::Language;
 use kopnams::request::read::files::ReadError;
 use kopnams::request::read::folders::{Entry, Folders, Kind};
 use kopnams::request::read::layout::{self, Layout};
-use kopnams::review::review;
+use kopnams::review::review_checked;
 use std::path::{Path, PathBuf};
 
 pub fn run(input: &[u8]) -> Result<()> {
     let platform = platform()?;
     let mut tree = platform.with(input);
     tree.findings.extend(layout::check(&Repository(input), &[PathBuf::new()], Layout::On, &tree)?);
-    let review = review(tree, None, &platform.definitions, Timestamp::UNIX_EPOCH);
+    let review = review_checked(&tree, platform.check(&tree), None, &platform.definitions, Timestamp::UNIX_EPOCH);
     for finding in &review.findings {
         assert!(finding.line > 0 && finding.column > 0, "{finding:?}");
     }

@@ -6,6 +6,7 @@ pub mod crds;
 pub mod explain;
 pub mod forge;
 pub mod language;
+pub mod live;
 pub mod plan;
 pub mod report;
 pub mod review;

@@ -88,7 +88,7 @@ impl RequestPage {
         let forge = self.forge()?;
         let mut tree = read::read(&self.catalogue)?;
         tree.documents.retain(|document| !document.is_request());
-        let review = review(tree, None, &Definitions::compile()?, Timestamp::now());
+        let review = review(&tree, None, &Definitions::compile()?, Timestamp::now());
         if review.is_refused() {
             screen::print(&validate::text(&review, self.spoken.language(), Screen::stdout())).context("cannot write the output")?;
             return Ok(super::REFUSED);

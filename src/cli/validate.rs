@@ -6,12 +6,13 @@ pub mod markdown;
 pub mod words;
 
 use super::language::Spoken;
+use super::live::Live;
 use super::screen::{self, Screen, Tone, counted, wrapped};
-use crate::request::check::Definitions;
+use crate::request::check::{Checker, Definitions};
 use crate::request::explain::Language;
 use crate::request::read::folders::Disk;
-use crate::request::read::{self, Code, Finding, layout};
-use crate::review::{Review, review};
+use crate::request::read::{self, Code, Document, Finding, layout};
+use crate::review::{Review, gather, review_checked};
 use anyhow::{Context, Result};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
@@ -51,7 +52,7 @@ pub struct Validate {
     output: Output,
     /// Write into the files what can only have been meant: quotes around text that looks like a number, the field that was
     /// misspelt, addresses in small letters. Everything else is yours to mend.
-    #[arg(long, conflicts_with = "live")]
+    #[arg(long, conflicts_with_all = ["live", "cluster"])]
     fix: bool,
     #[command(flatten)]
     spoken: Spoken,
@@ -63,9 +64,8 @@ pub struct Sources {
     /// Files and folders with the platform's objects and requests.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// What a cluster holds: the output of `kubectl get municipalityapps,municipalities -A -o yaml`.
-    #[arg(long, value_name = "FILE")]
-    live: Option<PathBuf>,
+    #[command(flatten)]
+    live: Live,
     /// Whether files below a folder municipalities must lie as `municipalities/<slug>/<app>.yaml`.
     #[arg(long, value_enum, default_value_t)]
     layout: Layout,
@@ -110,18 +110,19 @@ pub enum Format {
 impl Sources {
     /// These paths.
     #[must_use]
-    pub const fn of(paths: Vec<PathBuf>, live: Option<PathBuf>, layout: Layout) -> Self {
+    pub const fn of(paths: Vec<PathBuf>, live: Live, layout: Layout) -> Self {
         Self { paths, live, layout }
     }
 
     /// Reads everything and reviews it.
     pub fn review(&self) -> Result<Review> {
         let definitions = Definitions::compile()?;
-        let mut tree = read::read(&self.paths)?;
+        let check = |checker: &mut Checker<'_>, document: &mut Document| gather::check_and_let_go(checker, document);
+        let (mut tree, checked) = read::read_each(&self.paths, || Checker::new(&definitions), check)?;
         let misplaced = layout::check(&Disk, &self.paths, self.layout, &tree)?;
         tree.findings.extend(misplaced);
-        let live = self.live.as_ref().map(|file| read::read_live(file)).transpose()?;
-        Ok(review(tree, live.as_ref(), &definitions, Timestamp::now()))
+        let live = self.live.read()?;
+        Ok(review_checked(&tree, checked, live.as_ref(), &definitions, Timestamp::now()))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a change of files comes to: what was granted before keeps its place, and what is not among the files any more goes.
 
-use super::gather::{self, Standing};
+use super::drift::{Drift, Whose};
+use super::gather::{self, Checked, Standing};
 use super::{Outcome, Review, review_of};
 use crate::policy::AppKey;
 use crate::request::app::Grant;
@@ -20,13 +21,20 @@ pub struct Change {
     pub removed: BTreeMap<AppKey, Grant>,
     /// What is wrong now and was not before, wherever it stands, in order.
     pub new: Vec<Finding>,
+    /// What a cluster has otherwise than the files that the change is to be merged into; none when no cluster was asked.
+    pub drift: Option<BTreeMap<Whose, Drift>>,
 }
 
 /// Compares two sets of files. The same files come to the same, whenever that is asked: no time of today is in it.
 #[must_use]
 pub fn change(base: &Tree, head: &Tree, definitions: &Definitions) -> Change {
+    change_checked(base, gather::check(base, definitions), head, definitions)
+}
+
+/// The same, of files whose documents were checked already as far as they are before.
+#[must_use]
+pub fn change_checked(base: &Tree, checked: Vec<Checked>, head: &Tree, definitions: &Definitions) -> Change {
     let now = Timestamp::UNIX_EPOCH;
-    let checked = gather::check(base, definitions);
     let checked_head = gather::check_beside(head, base, &checked, definitions);
     let before = review_of(gather::gather_checked(base, checked, None, definitions), now);
     let mut gathered = gather::gather_checked(head, checked_head, None, definitions);
@@ -45,7 +53,7 @@ pub fn change(base: &Tree, head: &Tree, definitions: &Definitions) -> Change {
     gathered.homes = before.homes.keys().cloned().collect();
     let after = review_of(gathered, now);
     let new = new_findings(&before, &after, &still_refused(&before, base, head));
-    Change { before, after, removed, new }
+    Change { before, after, removed, new, drift: None }
 }
 
 /// Requests that were refused before and stand as they stood. Why they are refused can change with the order in which they

@@ -75,6 +75,15 @@ pub struct Gathered<'a> {
 /// An object, or why a document is none.
 pub type Checked = Result<Object, Vec<Finding>>;
 
+/// Checks a document by itself, and of a request lets go of what is in its checked form then.
+pub fn check_and_let_go(checker: &Checker<'_>, document: &mut Document) -> Checked {
+    let checked = checker.check(document);
+    if checked.is_ok() {
+        document.let_go_of_request();
+    }
+    checked
+}
+
 /// Checks every document by itself.
 #[must_use]
 pub fn check(tree: &Tree, definitions: &Definitions) -> Vec<Checked> {

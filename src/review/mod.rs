@@ -4,6 +4,7 @@
 //! object that the API server would refuse does not exist for the decisions after it.
 
 pub mod change;
+pub mod drift;
 pub mod gather;
 
 use crate::desired::{self, AppTenant, DesiredSet, Identity, Workload};
@@ -13,7 +14,7 @@ use crate::request::check::{Definitions, Object};
 use crate::request::names::canonical_host;
 use crate::request::read::{Document, Finding, Tree};
 use crate::request::said::Said;
-use gather::{Gathered, Id};
+use gather::{Checked, Gathered, Id};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -103,19 +104,23 @@ pub enum Home {
 
 /// Reviews files, and with `live` what a cluster holds beside them.
 #[must_use]
-pub fn review(mut tree: Tree, live: Option<&Tree>, definitions: &Definitions, now: Timestamp) -> Review {
-    let checked = gather::check(&tree, definitions);
-    tree.let_go_of_requests();
-    review_of(gather::gather_checked(&tree, checked, live, definitions), now)
+pub fn review(tree: &Tree, live: Option<&Tree>, definitions: &Definitions, now: Timestamp) -> Review {
+    review_checked(tree, gather::check(tree, definitions), live, definitions, now)
+}
+
+/// The same of files whose documents were checked already.
+#[must_use]
+pub fn review_checked(tree: &Tree, checked: Vec<Checked>, live: Option<&Tree>, definitions: &Definitions, now: Timestamp) -> Review {
+    review_of(gather::gather_checked(tree, checked, live, definitions), now)
 }
 
 /// Decides what was gathered.
-fn review_of(gathered: Gathered<'_>, now: Timestamp) -> Review {
+fn review_of(mut gathered: Gathered<'_>, now: Timestamp) -> Review {
     let mut review = Review { findings: gathered.findings.clone(), counts: gathered.counts.clone(), ..Review::default() };
     review.undecided = !["Municipality", "HostedSystem", "DataClass"].iter().any(|kind| gathered.seen.contains(*kind));
     if !review.undecided {
         register(&gathered, &mut review);
-        decide_requests(&gathered, &mut review, now);
+        decide_requests(&mut gathered, &mut review, now);
         municipalities(&gathered, &mut review);
     }
     for (key, because) in gathered.refused_requests {
@@ -154,22 +159,22 @@ fn register(gathered: &Gathered<'_>, review: &mut Review) {
 }
 
 /// Decides the requests in the order of the cluster: by creation, then by name.
-fn decide_requests(gathered: &Gathered<'_>, review: &mut Review, now: Timestamp) {
+fn decide_requests(gathered: &mut Gathered<'_>, review: &mut Review, now: Timestamp) {
     let mut asks = Vec::new();
-    for (id, object) in &gathered.objects {
-        if let Object::App(spec) = &object.object {
-            let key = AppKey::new(&*id.namespace, &*id.name);
-            let live = gathered.standing.get(&key);
-            let created = live.and_then(|live| live.created);
-            asks.push(((created.is_none(), created, key), spec, object.document, live));
+    // They are taken out: what one asked for is let go of when it is decided, for it is in what was granted.
+    for (id, object) in gathered.objects.extract_if(.., |_, object| matches!(object.object, Object::App(_))) {
+        if let Object::App(spec) = object.object {
+            let key = AppKey::new(id.namespace, id.name);
+            let created = gathered.standing.get(&key).and_then(|live| live.created);
+            asks.push(((created.is_none(), created, key), spec, object.document));
         }
     }
     asks.sort_by(|a, b| a.0.cmp(&b.0));
-    for ((_, _, key), spec, document, live) in asks {
-        let standing = live.map(|live| &live.grant);
+    for ((_, _, key), spec, document) in asks {
+        let standing = gathered.standing.get(&key).map(|live| &live.grant);
+        let namespace_is_foreign = gathered.is_foreign(&key.namespace());
         // What is rolled out in turn on a cluster is planned as it will be in the end.
-        let ask =
-            Ask { key: &key, spec, standing, namespace_is_foreign: gathered.is_foreign(&key.namespace()), turn: Turn::Now, answered: None };
+        let ask = Ask { key: &key, spec: &spec, standing, namespace_is_foreign, turn: Turn::Now, answered: None };
         let outcome = match decide(ask, &review.register, now) {
             Ok(grant) => {
                 review.register.ledger.enter(&key, &grant);
@@ -180,7 +185,7 @@ fn decide_requests(gathered: &Gathered<'_>, review: &mut Review, now: Timestamp)
                 }
             }
             Err(rejections) => {
-                let because: Vec<_> = rejections.iter().map(|rejection| told_of_request(document, spec, rejection)).collect();
+                let because: Vec<_> = rejections.iter().map(|rejection| told_of_request(document, &spec, rejection)).collect();
                 review.findings.extend(because.iter().cloned());
                 Outcome::Refused { because, standing: standing.cloned().map(Box::new) }
             }

@@ -54,7 +54,7 @@ pub fn tree(texts: &[&str]) -> Tree {
 
 fn reviewed(texts: &[&str], live: Option<&str>) -> Review {
     let live = live.map(|text| tree(&[text]));
-    review(tree(texts), live.as_ref(), &Definitions::compile().unwrap(), Timestamp::UNIX_EPOCH)
+    review(&tree(texts), live.as_ref(), &Definitions::compile().unwrap(), Timestamp::UNIX_EPOCH)
 }
 
 fn codes(review: &Review) -> Vec<(&str, u32, &str)> {

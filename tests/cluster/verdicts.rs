@@ -65,7 +65,7 @@ async fn taken(world: &World, requests: Vec<Value>) -> Vec<Value> {
 fn offline(requests: &[Value]) -> BTreeMap<AppKey, Option<String>> {
     let mut tree: Tree = read::read(&[PLATFORM.into()]).unwrap();
     tree.documents.extend(requests.iter().enumerate().map(|(number, request)| std::sync::Arc::new(document(number, request))));
-    let review = review(tree, None, &Definitions::compile().unwrap(), jiff::Timestamp::now());
+    let review = review(&tree, None, &Definitions::compile().unwrap(), jiff::Timestamp::now());
     let reason = |outcome: &Outcome| outcome.because().first().map(|finding| finding.code.as_str().to_owned());
     review.apps.iter().map(|(key, outcome)| (key.clone(), reason(outcome))).collect()
 }
@@ -84,7 +84,7 @@ fn what_is_said_offline_is_what_the_cluster_says() {
             })
             .await;
         let register: Register =
-            review(read::read(&[PLATFORM.into()]).unwrap(), None, &Definitions::compile().unwrap(), jiff::Timestamp::now()).register;
+            review(&read::read(&[PLATFORM.into()]).unwrap(), None, &Definitions::compile().unwrap(), jiff::Timestamp::now()).register;
         let systems: Vec<String> = register.systems().map(|(name, _)| name.clone()).collect();
         let mut generated = Requests::new(&register, seed);
         let homes: Vec<String> = register.municipalities().map(|(slug, _)| slug.clone()).collect();

@@ -29,7 +29,7 @@ const PIPE: Screen = Screen { width: None, colour: false };
 fn reviewed(paths: &[&str], live: Option<&str>) -> Review {
     let paths: Vec<_> = paths.iter().map(PathBuf::from).collect();
     let live = live.map(|file| read::read_live(file.as_ref()).unwrap());
-    review(read::read(&paths).unwrap(), live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH)
+    review(&read::read(&paths).unwrap(), live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH)
 }
 
 fn yaml(set: &DesiredSet) -> String {
@@ -186,7 +186,7 @@ fn between() -> (Change, Side, Side) {
     std::fs::write(file("balvu-novads/LASI.txt"), "words").unwrap();
     let head = folder.path().display().to_string();
     let (change, base, mut head) =
-        change::compare("./examples/requests", &head, ".".as_ref(), &["examples/platform".into()], Layout::Auto).unwrap();
+        change::compare("./examples/requests", &head, ".".as_ref(), &["examples/platform".into()], Layout::Auto, None).unwrap();
     head.name = "./after".into();
     (change, base, head)
 }
@@ -211,7 +211,8 @@ fn a_plan_between_two_folders() {
     let (again, base, head) = between();
     let again = change::sheet::Sheet::of(&again, Side { name: "main".into(), ..base }, head);
     assert_eq!((&again.hash, again.hash.len()), (&sheet.hash, 64));
-    let nothing = change::compare("./examples/requests", "./examples/requests", ".".as_ref(), &["examples/platform".into()], Layout::Auto);
+    let nothing =
+        change::compare("./examples/requests", "./examples/requests", ".".as_ref(), &["examples/platform".into()], Layout::Auto, None);
     let (nothing, base, head) = nothing.unwrap();
     let nothing = change::sheet::Sheet::of(&nothing, base, head);
     assert_ne!(nothing.hash, sheet.hash);
@@ -237,7 +238,7 @@ fn a_plan_that_is_too_long_for_a_comment_is_cut_between_its_parts() {
     // With room for all of them.
     let platform = tempfile::tempdir().unwrap();
     assert!(std::process::Command::new("cp").args(["-r", "examples/platform"]).arg(platform.path()).status().unwrap().success());
-    let found = change::compare(&base, &head, ".".as_ref(), &[platform.path().into()], Layout::Auto).unwrap();
+    let found = change::compare(&base, &head, ".".as_ref(), &[platform.path().into()], Layout::Auto, None).unwrap();
     let sheet = change::sheet::Sheet::of(&found.0, found.1, found.2);
     for language in [Language::En, Language::Lv] {
         let text = change::markdown::markdown(&sheet, language);

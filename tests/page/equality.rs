@@ -72,7 +72,15 @@ fn the_page_judges_as_kopnams_does() {
     println!("{} requests: {reasons:?}", asked.len());
     let enough =
         ["nothing", "FieldInvalid", "NameInvalid", "NotAHomeNamespace", "HostnameInvalid", "HostnameOutsideZones", "ParametersInvalid"];
-    let rarer = ["VersionUnknown", "SizeUnknown", "DataClassUnknown", "DataClassLowered", "RequirementMissing", "AllotmentExceeded"];
+    let rarer = [
+        "VersionUnknown",
+        "SizeUnknown",
+        "DataClassUnknown",
+        "DataClassLowered",
+        "RequirementMissing",
+        "AllotmentExceeded",
+        "BackupInvalid",
+    ];
     for (reasons_of, least) in [(&enough[..], 100), (&rarer[..], 20)] {
         for reason in reasons_of {
             assert!(reasons.get(*reason).is_some_and(|count| *count >= least), "too few requests with {reason}: {reasons:?}");
@@ -145,7 +153,7 @@ fn judge(checker: &Checker<'_>, register: &Register, document: &Document) -> Vec
 fn reviewed(document: &Document) -> Verdict {
     let mut tree: Tree = read::read(&PLATFORM.map(PathBuf::from)).unwrap();
     tree.documents.push(std::sync::Arc::new(Document { layer: PLATFORM.len(), ..document.clone() }));
-    let found = review(tree, None, &DEFINITIONS, Timestamp::UNIX_EPOCH).findings;
+    let found = review(&tree, None, &DEFINITIONS, Timestamp::UNIX_EPOCH).findings;
     found.into_iter().map(|finding| (finding.code.as_str().into(), finding.path)).collect()
 }
 

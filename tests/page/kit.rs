@@ -20,7 +20,7 @@ pub const PLATFORM: [&str; 2] = ["examples/platform", "tests/page/odd.yaml"];
 /// The platform's objects, all in order.
 pub fn register(paths: &[&str]) -> Register {
     let paths: Vec<PathBuf> = paths.iter().map(|path| Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).collect();
-    let review = review(read::read(&paths).unwrap(), None, &DEFINITIONS, jiff::Timestamp::UNIX_EPOCH);
+    let review = review(&read::read(&paths).unwrap(), None, &DEFINITIONS, jiff::Timestamp::UNIX_EPOCH);
     assert!(!review.is_refused(), "{:?}", review.findings);
     review.register
 }

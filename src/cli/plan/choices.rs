@@ -22,7 +22,8 @@ const PARAMETERS: usize = 20;
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Change {
     /// `system`, `version`, `revision`, `size`, `data class`, `hostname`, `egress`, `suspend`, `rotateSecrets`, `backup.window`,
-    /// `backup.exclude`, `backup.checks`, `parameters` with the name of one after a dot, or `more parameters`.
+    /// `backup.exclude`, `backup.checks`, `parameters` with the name of one after a dot, or `more parameters`; of what a cluster has
+    /// otherwise any field of `spec`, or `more fields`.
     pub field: Cow<'static, str>,
     /// What was granted; `none` if nothing was. Of a long parameter a part from shortly before the first difference.
     pub before: String,
@@ -36,16 +37,32 @@ pub fn changes(before: &Grant, now: &Grant) -> Vec<Change> {
     let both = choices(before).into_iter().zip(choices(now)).filter(|((_, before), (_, now))| before != now);
     let mut found: Vec<Change> =
         both.map(|((field, before), (_, now))| Change { field: field.into(), before: line(&before), now: line(&now) }).collect();
-    let (was, is) = (parameters(&before.parameters), parameters(&now.parameters));
+    found.extend(among(&before.parameters, &now.parameters, "parameters.", "more parameters"));
+    found
+}
+
+/// The fields in which two `spec` differ.
+#[must_use]
+pub fn differences(before: &Value, now: &Value) -> Vec<Change> {
+    among(before, now, "", "more fields")
+}
+
+/// The fields in which two values differ, each named after what it stands in; of many that there are more.
+fn among(before: &Value, now: &Value, within: &str, rest: &'static str) -> Vec<Change> {
+    let (was, is) = (parameters(before), parameters(now));
     let names: BTreeSet<&Vec<&str>> = was.keys().chain(is.keys()).collect();
     let differ: Vec<_> = names.into_iter().map(|name| (name, was.get(name), is.get(name))).filter(|(_, was, is)| was != is).collect();
-    found.extend(differ.iter().take(PARAMETERS).map(|(name, was, is)| {
-        let (before, now) = told(was.copied(), is.copied());
-        Change { field: line(&format!("parameters.{}", name.join("."))).into(), before, now }
-    }));
+    let mut found: Vec<Change> = differ
+        .iter()
+        .take(PARAMETERS)
+        .map(|(name, was, is)| {
+            let (before, now) = told(was.copied(), is.copied());
+            Change { field: line(&format!("{within}{}", name.join("."))).into(), before, now }
+        })
+        .collect();
     if differ.len() > PARAMETERS {
         let more = (differ.len() - PARAMETERS).to_string();
-        found.push(Change { field: "more parameters".into(), before: more.clone(), now: more });
+        found.push(Change { field: rest.into(), before: more.clone(), now: more });
     }
     found
 }

@@ -6,6 +6,7 @@ pub mod sheet;
 pub mod text;
 
 use super::language::Spoken;
+use super::live::Live;
 use super::screen::{self, Screen};
 use super::validate::{Sources, exit_code, exit_code_if};
 use crate::request::read::layout::Layout;
@@ -19,14 +20,15 @@ use std::path::PathBuf;
 
 /// Say what files would create, change or refuse, without a cluster.
 ///
-/// The decisions are the operator's own. Without --live nothing is granted yet, and requests are
-/// decided by name; with it, what the cluster has granted keeps its place and requests are decided by
+/// The decisions are the operator's own. Without --live or --cluster nothing is granted yet, and requests are
+/// decided by name; with one of them, what the cluster has granted keeps its place and requests are decided by
 /// the time of their creation, new ones last. Files never remove an app that the cluster has.
 ///
 /// With --base and --head it says what lies between two commits, as a pull request does: what is
 /// created, changed, removed and refused, what of the allotment is used before and after, and what an
 /// approver looks at first. Trees are read out of the repository; nothing is checked out. Only what the
-/// change itself makes wrong counts for the exit code.
+/// change itself makes wrong counts for the exit code. With --live or --cluster it also says which requests and
+/// municipalities the cluster has otherwise than --base is now: not applied yet, or changed by hand.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   kopnams plan examples/platform examples/requests
@@ -35,6 +37,7 @@ use std::path::PathBuf;
   kopnams plan examples/platform requests --live live.yaml --output json | jq .summary
   kopnams plan --base origin/main --head HEAD
   kopnams plan --base origin/main --head HEAD --output markdown --lang lv > comment.md
+  kopnams plan --base origin/main --head HEAD --cluster
   kopnams plan --base ./before --head ./after examples/platform --summary
 
 Exit codes: 0 everything is granted, 1 something is refused or found, 2 wrong usage or a file could not be read.")]
@@ -42,9 +45,8 @@ pub struct PlanArgs {
     /// Files and folders with the platform's objects and requests; with --base and --head, what is on both sides.
     #[arg(required_unless_present = "base", value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// What a cluster holds: the output of `kubectl get municipalityapps,municipalities -A -o yaml`.
-    #[arg(long, value_name = "FILE", conflicts_with = "base")]
-    live: Option<PathBuf>,
+    #[command(flatten)]
+    live: Live,
     /// Whether files below a folder municipalities must lie as `municipalities/<slug>/<app>.yaml`.
     #[arg(long, value_enum, default_value_t)]
     layout: Layout,
@@ -102,7 +104,7 @@ impl PlanArgs {
     }
 
     fn run_between(&self, base: &str, head: &str) -> Result<u8> {
-        let (found, base, head) = change::compare(base, head, &self.between.repo, &self.paths, self.layout)?;
+        let (found, base, head) = change::compare(base, head, &self.between.repo, &self.paths, self.layout, self.live.read()?.as_ref())?;
         let sheet = change::sheet::Sheet::of(&found, base, head);
         let language = self.spoken.language();
         let out = match self.output {

@@ -37,7 +37,7 @@ fn found(example: &Example, text: &str) -> Vec<Code> {
     let wrongly_laid = layout::check(&folders::Disk, &paths, layout::Layout::Auto, &tree).unwrap();
     tree.findings.extend(wrongly_laid);
     let live = live.map(|file| read::read_live(&file).unwrap());
-    review(tree, live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH).findings.into_iter().map(|finding| finding.code).collect()
+    review(&tree, live.as_ref(), &DEFINITIONS, Timestamp::UNIX_EPOCH).findings.into_iter().map(|finding| finding.code).collect()
 }
 
 #[test]

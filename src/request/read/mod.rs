@@ -57,6 +57,8 @@ pub struct Document {
     pub file: Arc<str>,
     /// Which of the named paths the file was found in: a later one takes the place of an earlier.
     pub layer: usize,
+    /// What it is and whose, as written; empty where that is missing or no text.
+    pub named: Named,
     /// The object, as the API server would get it.
     pub value: Value,
     /// Where everything in it stands.
@@ -67,20 +69,23 @@ pub struct Document {
     pub listed: bool,
 }
 
-impl Tree {
-    /// Forgets what requests ask for, once they were checked: there are many, and it is in their checked form.
-    pub fn let_go_of_requests(&mut self) {
-        for document in &mut self.documents {
-            // What another tree has too stays as it is.
-            if let Some(document) = Arc::get_mut(document)
-                && document.is_request()
-                && let Some(fields) = document.value.as_object_mut()
-            {
-                fields.remove("spec");
-            }
-        }
-    }
+/// What an object is and whose, which is asked of each again and again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Named {
+    api_version: Box<str>,
+    kind: Box<str>,
+    namespace: Box<str>,
+    name: Box<str>,
+}
 
+impl Named {
+    fn of(value: &Value) -> Self {
+        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().into();
+        Self { api_version: text("/apiVersion"), kind: text("/kind"), namespace: text("/metadata/namespace"), name: text("/metadata/name") }
+    }
+}
+
+impl Tree {
     /// Names the files otherwise.
     pub fn rename(&mut self, name: impl Fn(&str) -> String) {
         let rename = |findings: &mut [Finding]| findings.iter_mut().for_each(|finding| finding.file = name(&finding.file).into());
@@ -118,15 +123,30 @@ impl Tree {
 
 /// Reads files and folders that people wrote.
 pub fn read(paths: &[PathBuf]) -> Result<Tree, ReadError> {
-    read_within(paths, FILE_MAX)
+    read_within(paths, FILE_MAX, || (), |(), _| ()).map(|(tree, _)| tree)
+}
+
+/// Reads files and folders that people wrote, and does something with each document as soon as it is read: what it then lets go
+/// of was never there for all of them at once. Its results are in the order of the documents.
+pub fn read_each<S, R: Send>(
+    paths: &[PathBuf],
+    state: impl Fn() -> S + Sync,
+    each: impl Fn(&mut S, &mut Document) -> R + Sync,
+) -> Result<(Tree, Vec<R>), ReadError> {
+    read_within(paths, FILE_MAX, state, each)
 }
 
 /// Reads what a cluster was asked for, which may be a large file.
 pub fn read_live(file: &Path) -> Result<Tree, ReadError> {
-    read_within(&[file.to_path_buf()], LIVE_MAX)
+    read_within(&[file.to_path_buf()], LIVE_MAX, || (), |(), _| ()).map(|(tree, _)| tree)
 }
 
-fn read_within(paths: &[PathBuf], limit: usize) -> Result<Tree, ReadError> {
+fn read_within<S, R: Send>(
+    paths: &[PathBuf],
+    limit: usize,
+    state: impl Fn() -> S + Sync,
+    each: impl Fn(&mut S, &mut Document) -> R + Sync,
+) -> Result<(Tree, Vec<R>), ReadError> {
     let found = files::find(paths)?;
     let load = |path: &Path| -> std::io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -134,18 +154,19 @@ fn read_within(paths: &[PathBuf], limit: usize) -> Result<Tree, ReadError> {
         File::open(path)?.take(one_more).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
-    let contents = spread::spread(
-        &found,
-        || (),
-        |(), file| {
-            let name = file.path.display().to_string();
-            let bytes = load(&file.path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
-            let content = parse_within(&name, file.layer, &bytes, limit);
-            let at_the_top = file.path.file_name() == Some(OsStr::new(access::FILE)) && file.path.parent() == Some(&paths[file.layer]);
-            Ok(if at_the_top { without_rules(content, &name, &bytes) } else { content })
-        },
-    );
-    collected(contents)
+    let contents = spread::spread(&found, state, |state, file| {
+        let name = file.path.display().to_string();
+        let bytes = load(&file.path).map_err(|source| ReadError::Io { path: name.clone(), source })?;
+        let content = parse_within(&name, file.layer, &bytes, limit);
+        let at_the_top = file.path.file_name() == Some(OsStr::new(access::FILE)) && file.path.parent() == Some(&paths[file.layer]);
+        let (mut documents, findings) = if at_the_top { without_rules(content, &name, &bytes) } else { content };
+        let results: Vec<R> = documents.iter_mut().map(|document| each(state, document)).collect();
+        Ok(((documents, findings), results))
+    });
+    let mut results = Vec::new();
+    let contents = contents.into_iter().map(|content| content.map(|(content, of_it)| (results.extend(of_it), content).1));
+    let tree = collected(contents)?;
+    Ok((tree, results))
 }
 
 /// What stands in one file, and what is wrong with it as a whole.
@@ -162,10 +183,11 @@ fn without_rules(content: Content, name: &str, bytes: &[u8]) -> Content {
 }
 
 /// The tree of all files, or why one of them could not be read.
-fn collected<D: Into<Arc<Document>>, E>(contents: Vec<Result<Content<D>, E>>) -> Result<Tree, E> {
-    let mut tree = Tree { files: contents.len(), ..Tree::default() };
+fn collected<D: Into<Arc<Document>>, E>(contents: impl IntoIterator<Item = Result<Content<D>, E>>) -> Result<Tree, E> {
+    let mut tree = Tree::default();
     for content in contents {
         let (documents, findings) = content?;
+        tree.files += 1;
         tree.documents.extend(documents.into_iter().map(Into::into));
         tree.findings.extend(findings);
     }
@@ -227,7 +249,7 @@ fn parse_within(file: &str, layer: usize, bytes: &[u8], limit: usize) -> (Vec<Do
 
 /// One document, or every item of a list such as `kubectl get -o yaml` writes.
 fn documents(file: &Arc<str>, layer: usize, parsed: yaml::Parsed) -> Vec<Document> {
-    let document = |value, place| Document { file: Arc::clone(file), layer, value, place, findings: Vec::new(), listed: false };
+    let document = |value, place| Document { listed: false, ..Document::new(Arc::clone(file), layer, value, place) };
     let is_list = parsed.value.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
     let mut value = parsed.value;
     let items = if is_list { value.get_mut("items").and_then(Value::as_array_mut).map(std::mem::take) } else { None };
@@ -265,6 +287,12 @@ fn documents(file: &Arc<str>, layer: usize, parsed: yaml::Parsed) -> Vec<Documen
 }
 
 impl Document {
+    /// An object that stands in a list.
+    #[must_use]
+    pub fn new(file: Arc<str>, layer: usize, value: Value, place: Place) -> Self {
+        Self { file, layer, named: Named::of(&value), value, place, findings: Vec::new(), listed: true }
+    }
+
     fn remark(&mut self, remarks: Vec<yaml::Remark>) {
         for remark in remarks {
             let finding = self.at(remark.spot, Reason::FieldInvalid, remark.path, remark.message);
@@ -272,20 +300,16 @@ impl Document {
         }
     }
 
-    fn text(&self, pointer: &str) -> &str {
-        self.value.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
-    }
-
     /// `apiVersion` as written.
     #[must_use]
     pub fn api_version(&self) -> &str {
-        self.text("/apiVersion")
+        &self.named.api_version
     }
 
     /// `kind` as written.
     #[must_use]
     pub fn kind(&self) -> &str {
-        self.text("/kind")
+        &self.named.kind
     }
 
     /// Whether it is a municipality's request, of whatever version.
@@ -309,13 +333,20 @@ impl Document {
     /// The object's name; empty if it has none.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.text("/metadata/name")
+        &self.named.name
     }
 
     /// The object's namespace; empty if it names none.
     #[must_use]
     pub fn namespace(&self) -> &str {
-        self.text("/metadata/namespace")
+        &self.named.namespace
+    }
+
+    /// Forgets what a request holds, once what it asks for is in its checked form: there may be ten thousand of them.
+    pub fn let_go_of_request(&mut self) {
+        if self.is_request() {
+            self.value = Value::Null;
+        }
     }
 
     /// The object as findings name it.

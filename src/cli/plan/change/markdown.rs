@@ -2,9 +2,10 @@
 //!
 //! What requests say was written by whoever made the pull request, so it is shown as text or as code that cannot end.
 
-use super::sheet::{AppRow, Row, Sheet};
+use super::sheet::{AppRow, DriftRow, Row, Sheet};
 use super::words;
 use crate::cli::language::either;
+use crate::cli::plan::choices::Change as Choice;
 use crate::cli::plan::sheet::Allotment;
 use crate::cli::plan::text::{parts, share};
 use crate::cli::validate::markdown::{LIMIT, code, escaped, escaped_message};
@@ -51,6 +52,10 @@ pub fn sections(sheet: &Sheet<'_>, language: Language, limit: usize, objects: bo
     }
     let rows = sheet.municipalities.iter().map(|row| municipality(row, language, objects));
     append(&mut out, rows, language, limit);
+    if let Some(drift) = &sheet.drift {
+        let _ = writeln!(out, "\n**{}**\n", words::drift(drift.is_empty(), &sheet.base.name, language));
+        append(&mut out, drift.iter().map(|row| drifted(row, language)), language, limit);
+    }
     if let Some(known) = words::known(sheet.summary.known, language) {
         let _ = writeln!(out, "\n{known}");
     }
@@ -122,12 +127,7 @@ fn app(app: &AppRow<'_>, language: Language) -> String {
         }
     }
     out.push('\n');
-    for change in &app.changes {
-        // Parameters are named by whoever asks.
-        let field =
-            if change.field.starts_with("parameters.") { code(&change.field) } else { words::field(&change.field, language).into() };
-        let _ = writeln!(out, "  - {field}: {} → {}", code(&change.before), code(&change.now));
-    }
+    changed(&mut out, &app.changes, language);
     for requirement in &app.requires {
         let _ = writeln!(out, "  - {} {}", either(language, "datu klase prasa", "the data class requires"), code(requirement));
     }
@@ -135,6 +135,21 @@ fn app(app: &AppRow<'_>, language: Language) -> String {
         let place = code(&format!("{}:{}:{}", finding.file, finding.line, finding.column));
         let _ = writeln!(out, "  - `{}`: {} ({place})", finding.reason, escaped_message(&said(finding, language)));
     }
+    out
+}
+
+fn changed(out: &mut String, changes: &[Choice], language: Language) {
+    for change in changes {
+        // Parameters are named by whoever asks.
+        let field =
+            if change.field.starts_with("parameters.") { code(&change.field) } else { words::field(&change.field, language).into() };
+        let _ = writeln!(out, "  - {field}: {} → {}", code(&change.before), code(&change.now));
+    }
+}
+
+fn drifted(row: &DriftRow<'_>, language: Language) -> String {
+    let mut out = format!("- ≠ {}\n", escaped_message(&words::drifted(row, language)));
+    changed(&mut out, &row.changes, language);
     out
 }
 

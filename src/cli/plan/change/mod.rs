@@ -10,11 +10,13 @@ use crate::request::check::Definitions;
 use crate::request::read::folders::Disk;
 use crate::request::read::git::{self, Snapshot};
 use crate::request::read::layout::{self, Layout};
-use crate::request::read::{self, Tree, narrow};
+use crate::request::read::{self, Finding, Tree, narrow};
 use crate::review::change::{Change, change};
+use crate::review::drift::{Drift, Whose, drift};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use sheet::Side;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The two sides that are compared.
@@ -98,17 +100,44 @@ fn both(from: &Snapshot, to: &Snapshot, shared: &Tree, layout: Layout) -> Result
     Ok((base, head))
 }
 
-/// Reads both sides, commits or folders, and compares them.
-pub fn compare(base: &str, head: &str, repo: &Path, paths: &[PathBuf], layout: Layout) -> Result<(Change, Side, Side)> {
+/// Reads both sides, commits or folders, and compares them; with what a cluster holds also that with the first, as it is now and
+/// whatever it is that changes.
+pub fn compare(
+    base: &str,
+    head: &str,
+    repo: &Path,
+    paths: &[PathBuf],
+    layout: Layout,
+    live: Option<&Tree>,
+) -> Result<(Change, Side, Side)> {
     if !is_path(base) && !is_path(head) {
         match snapshots(base, head, repo) {
-            Ok(sides) => return compare_snapshots(&sides, paths, layout),
+            Ok(sides) => {
+                let mut compared = compare_snapshots(&sides, paths, layout)?;
+                if let Some(live) = live {
+                    compared.0.drift = Some(beside(&shared(paths)?.under(sides.target.read()?), live)?);
+                }
+                return Ok(compared);
+            }
             // A folder of such a name is meant, unless there is none.
             Err(error) if !Path::new(base).is_dir() && !Path::new(head).is_dir() => return Err(error),
             Err(_) => {}
         }
     }
-    between(side(base, repo, layout)?, side(head, repo, layout)?, shared(paths)?)
+    let (base, head, shared) = (side(base, repo, layout)?, side(head, repo, layout)?, shared(paths)?);
+    let drift = live.map(|live| beside(&shared.clone().under(base.tree.clone()), live)).transpose()?;
+    let mut compared = between(base, head, shared)?;
+    compared.0.drift = drift;
+    Ok(compared)
+}
+
+/// What a cluster has otherwise than these files.
+fn beside(files: &Tree, live: &Tree) -> Result<BTreeMap<Whose, Drift>> {
+    // Of half of what a cluster holds it would seem as if the rest were missing there.
+    if let Some(Finding { file, line, message, .. }) = live.findings.first() {
+        bail!("{file}:{line}: {message}");
+    }
+    Ok(drift(files, live, &Definitions::compile()?))
 }
 
 /// What is on both sides.

@@ -1,7 +1,7 @@
 //! What a change comes to, as data: the JSON output, from which text and Markdown are written too.
 
 use super::risk::{Risk, risks};
-use crate::cli::plan::choices::{Change as Choice, changes};
+use crate::cli::plan::choices::{Change as Choice, changes, differences as differing};
 use crate::cli::plan::sheet::{Allotment, allotment};
 use crate::cli::validate::JsonFinding;
 use crate::desired::{DesiredSet, Object};
@@ -9,6 +9,7 @@ use crate::policy::AppKey;
 use crate::request::app::Grant;
 use crate::request::names;
 use crate::review::change::Change;
+use crate::review::drift::{Drift, Whose};
 use crate::review::{Outcome, Review};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -40,6 +41,26 @@ pub struct Sheet<'a> {
     pub findings: Vec<JsonFinding<'a>>,
     /// Whether requests could be decided; false without a catalogue among the files.
     pub decided: bool,
+    /// Which requests and municipalities the cluster has otherwise than `base` as it is now, whatever it is that changes; null when
+    /// no cluster was asked. No part of the plan, so not in `hash`.
+    pub drift: Option<Vec<DriftRow<'a>>>,
+}
+
+/// A request or a municipality that a cluster has otherwise.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DriftRow<'a> {
+    /// The municipality.
+    pub municipality: &'a str,
+    /// The app; null for the municipality itself.
+    pub app: Option<&'a str>,
+    /// `missing` (it is not there), `extra` (no file asks for it), `otherwise` (it is asked for otherwise there), `ungranted` (it is
+    /// there, and nothing is granted to it), `leaving` (it is being removed there) or `unreadable` (by this release).
+    pub state: &'static str,
+    /// What is otherwise in `spec`: `before` is the cluster's, `now` that of the files.
+    pub changes: Vec<Choice>,
+    /// What the cluster says of one to which nothing is granted, or why it cannot be read.
+    pub said: Option<&'a str>,
 }
 
 /// One of the two sides.
@@ -162,6 +183,7 @@ impl<'a> Sheet<'a> {
             municipalities,
             findings,
             decided: !change.after.undecided,
+            drift: change.drift.as_ref().map(|drift| drift.iter().map(drifted).collect()),
         };
         sheet.hash = sheet.digest();
         sheet
@@ -172,6 +194,18 @@ impl<'a> Sheet<'a> {
         let planned = json!([self.risks, self.municipalities, self.findings, self.decided]);
         hex::encode(Sha256::digest(planned.to_string()))
     }
+}
+
+fn drifted<'a>((whose, drift): (&'a Whose, &'a Drift)) -> DriftRow<'a> {
+    let (state, changes, said) = match drift {
+        Drift::Missing => ("missing", Vec::new(), None),
+        Drift::Extra => ("extra", Vec::new(), None),
+        Drift::Leaving => ("leaving", Vec::new(), None),
+        Drift::Otherwise { there, files } => ("otherwise", differing(there, files), None),
+        Drift::Ungranted(said) => ("ungranted", Vec::new(), Some(said.as_str())),
+        Drift::Unreadable(why) => ("unreadable", Vec::new(), why.first().map(|finding| finding.message.as_str())),
+    };
+    DriftRow { municipality: &whose.0, app: whose.1.as_deref(), state, changes, said: said.filter(|said| !said.is_empty()) }
 }
 
 fn row<'a>(change: &'a Change, name: &'a str, mut apps: Vec<AppRow<'a>>) -> Row<'a> {

@@ -1,6 +1,8 @@
 //! What is left unread decides about nothing.
 
 use super::*;
+use crate::cli::screen::Screen;
+use crate::request::explain::Language;
 use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
@@ -144,4 +146,61 @@ fn what_lies_wrong_in_the_base_is_judged_as_a_whole_when_it_goes() {
     let sides = repository.sides(&[("municipalities/balvu-novads/vietne.yaml", Some(&request("balvu-novads", "vietne", "")))]);
     let (change, ..) = compare_snapshots(&sides, &[], Layout::Auto).unwrap();
     assert!(change.after.undecided && change.after.counts["requests"] > 5, "{:?}", change.after.counts);
+}
+
+#[test]
+fn a_cluster_is_compared_with_what_main_is_now_whatever_it_is_that_changes() {
+    let repository = Repository::new();
+    repository.git(&["checkout", "--quiet", "-B", "pr", "main"]);
+    let own = repository.0.path().join("municipalities/liepaja");
+    fs::create_dir_all(&own).unwrap();
+    fs::write(own.join("sava.yaml"), request("liepaja", "sava", "")).unwrap();
+    repository.commit();
+    // Meanwhile main goes on, and the cluster with it.
+    repository.git(&["checkout", "--quiet", "main"]);
+    let later = repository.0.path().join("municipalities/balvu-novads");
+    fs::create_dir_all(&later).unwrap();
+    fs::write(later.join("jauna.yaml"), request("balvu-novads", "jauna", "")).unwrap();
+    repository.commit();
+    let mut live = read::read(&[repository.0.path().to_path_buf()]).unwrap();
+    for document in live.documents.iter_mut().filter(|document| document.is_request()) {
+        std::sync::Arc::make_mut(document).value["status"] = json!({"grant": {}});
+    }
+    let drift = |live: &Tree| {
+        let (change, ..) = compare("main", "pr", repository.0.path(), &[], Layout::Auto, Some(live)).unwrap();
+        let said: Vec<String> = change.drift.unwrap().iter().map(|((town, app), drift)| format!("{town} {app:?} {drift:?}")).collect();
+        said
+    };
+    assert_eq!(drift(&live), Vec::<String>::new());
+    let all = live.clone();
+    // What is otherwise somewhere else than where the change is.
+    live.documents.retain(|document| document.name() != "majaslapa" || document.namespace() != "kuldigas-novads");
+    assert_eq!(drift(&live), ["kuldigas-novads Some(\"majaslapa\") Missing"]);
+    let told = |live: &Tree| {
+        let (change, base, head) = compare("main", "pr", repository.0.path(), &[], Layout::Auto, Some(live)).unwrap();
+        let sheet = sheet::Sheet::of(&change, base, head);
+        let narrow = Screen { width: Some(60), colour: false };
+        (text::text(&sheet, Language::En, narrow), markdown::markdown(&sheet, Language::Lv), sheet.hash)
+    };
+    // A text that the cluster's parameters steer nobody's terminal with.
+    let document = live.documents.iter_mut().find(|document| document.name() == "jauna").unwrap();
+    std::sync::Arc::make_mut(document).value["spec"]["parameters"]["siteTitle"] = json!("b\u{1b}[31m");
+    let (text, comment, hash) = told(&live);
+    for part in [
+        "The cluster has it otherwise than main\n",
+        "  ≠ balvu-novads/jauna is asked for otherwise on the cluster\n    (cluster → file)\n      parameters.siteTitle: b [31m -> a\n",
+        "  ≠ kuldigas-novads/majaslapa is not on the cluster\n",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(comment.contains("**Klasterī ir citādi nekā `main`**"), "{comment}");
+    assert!(comment.contains("- ≠ `kuldigas-novads/majaslapa` klasterī nav\n"), "{comment}");
+    assert_eq!(hash, told(&all).2, "it is the same plan");
+    let there = told(&all).0;
+    assert!(there.contains("The cluster has all requests and municipalities as they are\nin main."), "{there}");
+    // Half of what a cluster holds is not compared.
+    let (_, broken) = read::parse("live.yaml", 0, b"items: [");
+    live.findings = broken;
+    let refused = compare("main", "pr", repository.0.path(), &[], Layout::Auto, Some(&live)).unwrap_err().to_string();
+    assert!(refused.starts_with("live.yaml:2: this is not YAML"), "{refused}");
 }

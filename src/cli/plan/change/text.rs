@@ -6,6 +6,7 @@ use crate::cli::language::either;
 use crate::cli::plan::sheet::Allotment;
 use crate::cli::plan::text::{parts, share};
 use crate::cli::screen::{Screen, Tone, wrapped};
+use crate::cli::validate::markdown::printable;
 use crate::cli::validate::words::said;
 use crate::cli::validate::{JsonFinding, line};
 use crate::request::explain::Language;
@@ -37,6 +38,19 @@ pub fn text(sheet: &Sheet<'_>, language: Language, screen: Screen) -> String {
     }
     for row in &sheet.municipalities {
         municipality(&mut out, row, language, screen);
+    }
+    if let Some(drift) = &sheet.drift {
+        let words = words::drift(drift.is_empty(), &sheet.base.name, language).replace('`', "");
+        heading(&mut out, &wrapped(&words, screen.columns(), 0, 0));
+        for row in drift {
+            let words: String = words::drifted(row, language).replace('`', "").chars().map(printable).collect();
+            let _ = writeln!(out, "  {} {}", screen.paint(Tone::Change, "≠"), wrapped(&words, screen.columns(), 4, 4));
+            for change in &row.changes {
+                let text = format!("{}: {} -> {}", words::field(&change.field, language), change.before, change.now);
+                let _ = writeln!(out, "{:INDENT$}{}", "", wrapped(&text, screen.columns(), INDENT, INDENT + 2));
+            }
+        }
+        out.push('\n');
     }
     if let Some(known) = words::known(sheet.summary.known, language) {
         let _ = writeln!(out, "{known}");

@@ -1,7 +1,7 @@
 //! The words of a plan between two commits, in Latvian and English.
 
 use super::risk::{Risk, RiskKind};
-use super::sheet::{AppRow, Summary};
+use super::sheet::{AppRow, DriftRow, Summary};
 use crate::cli::language::either;
 use crate::policy::allotment;
 use crate::request::explain::Language;
@@ -60,6 +60,7 @@ pub fn field(field: &str, language: Language) -> &str {
         (Language::Lv, "suspend") => "apturēta (suspend)",
         (Language::Lv, "rotateSecrets") => "paroļu nomaiņa (rotateSecrets)",
         (Language::Lv, "more parameters") => "vēl citi parametri",
+        (Language::Lv, "more fields") => "vēl citi lauki",
         (Language::Lv, "backup.window") => "rezerves kopiju laiks",
         (Language::Lv, "backup.exclude") => "netiek kopēts",
         (Language::Lv, "backup.checks") => "pārbaudes pēc atjaunošanas",
@@ -115,6 +116,39 @@ pub fn risk(risk: &Risk, language: Language) -> String {
         (RiskKind::Stopped, Language::En) => format!("{who} is stopped; its data is kept."),
         (RiskKind::Stopped, Language::Lv) => format!("{who} tiek apturēta; dati tiek saglabāti."),
     }
+}
+
+/// The heading of what a cluster has otherwise; a sentence where that is nothing.
+#[must_use]
+pub fn drift(nothing: bool, base: &str, language: Language) -> String {
+    match (nothing, language) {
+        (true, Language::Lv) => format!("Klasterī visi pieprasījumi un pašvaldības ir tādi paši kā `{base}`."),
+        (true, Language::En) => format!("The cluster has all requests and municipalities as they are in `{base}`."),
+        (false, Language::Lv) => format!("Klasterī ir citādi nekā `{base}`"),
+        (false, Language::En) => format!("The cluster has it otherwise than `{base}`"),
+    }
+}
+
+/// What a cluster has otherwise of one thing. What it says itself was written there, by whomever.
+#[must_use]
+pub fn drifted(row: &DriftRow<'_>, language: Language) -> String {
+    let who = row.app.map_or_else(|| format!("`{}`", row.municipality), |app| format!("`{}/{app}`", row.municipality));
+    let what = match (row.state, language) {
+        ("missing", Language::Lv) => "klasterī nav",
+        ("missing", Language::En) => "is not on the cluster",
+        ("extra", Language::Lv) => "ir klasterī, bet neviens fails to nepieprasa",
+        ("extra", Language::En) => "is on the cluster, and no file asks for it",
+        ("leaving", Language::Lv) => "klasterī tiek noņemta, lai gan fails to pieprasa",
+        ("leaving", Language::En) => "is being removed on the cluster, though a file asks for it",
+        ("ungranted", Language::Lv) => "ir klasterī, bet nekas tai vēl nav piešķirts",
+        ("ungranted", Language::En) => "is on the cluster, and nothing is granted to it yet",
+        ("unreadable", Language::Lv) => "klasterī ir tāda, kādu šī programma nevar nolasīt",
+        ("unreadable", Language::En) => "is on the cluster in a way that this release cannot read",
+        (_, Language::Lv) => "klasterī ir pieprasīta citādi (klasterī → failā)",
+        (_, Language::En) => "is asked for otherwise on the cluster (cluster → file)",
+    };
+    let said = row.said.map(|said| format!(": {said}")).unwrap_or_default();
+    format!("{who} {what}{said}")
 }
 
 /// What was wrong before and is not of this change.
