@@ -14,7 +14,16 @@ mod claims;
 mod copies;
 mod deeds;
 mod drift;
+mod drifted;
 mod examples;
+#[path = "../forge/copied.rs"]
+#[allow(dead_code, reason = "only a part of it is needed here")]
+mod copied;
+mod flow;
+mod flux;
+#[path = "../forge/world.rs"]
+#[allow(dead_code, reason = "only a part of it is needed here")]
+mod forge;
 mod faults;
 #[path = "../page/generate.rs"]
 mod generate;

@@ -330,6 +330,8 @@ fn resource(kind: &str) -> ApiResource {
         "BackupTarget" | "BackupVault" | "BackupRun" | "RestoreRun" | "RestoreDrill" => {
             ("kopnams.lv", "v1alpha1", format!("{}s", kind.to_lowercase()))
         }
+        "GitRepository" => ("source.toolkit.fluxcd.io", "v1", "gitrepositories".into()),
+        "Kustomization" => ("kustomize.toolkit.fluxcd.io", "v1", "kustomizations".into()),
         "Municipality" => ("kopnams.lv", "v1alpha1", "municipalities".into()),
         "DataClass" => ("kopnams.lv", "v1alpha1", "dataclasses".into()),
         "Platform" | "HostedSystem" | "MunicipalityApp" => ("kopnams.lv", "v1alpha1", format!("{}s", kind.to_lowercase())),

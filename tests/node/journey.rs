@@ -1,5 +1,5 @@
 //! `docs/municipalities.md`, step by step: the request page, the pull request, the comment, the refusal of what is somebody
-//! else's, the merge, `kubectl` in the place of Flux, the answer, and the website.
+//! else's, the merge, Flux, the answer, and the website.
 //!
 //! Each step names the sentence of the page that it follows, in Latvian and in English, and fails when the page no longer has it.
 //! The forge is Gitea as it is in its Go module, without the scripts of its pages: what those do with its forms, and with the
@@ -9,11 +9,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use kopnams_lab::Account;
+use kopnams_lab::{Account, FluxTools};
 use serde_json::{Value, json};
 
 use crate::chromium::Browser;
 use crate::copied::{self, Requests};
+use crate::flow::Flow;
 use crate::forge::{REQUESTS, World as Forge, wait_for};
 use crate::house::{House, documents, on_the_node};
 use crate::kit::text;
@@ -74,7 +75,7 @@ fn what_the_page_for_municipalities_says_is_what_happens() {
         let report = journey.report_back(&number);
         assert!(report.contains("`liepaja/majaslapa` vēl nav nonākusi datu centrā"), "nobody has applied it yet: {report}");
         says("Tad otrs komentārs pasaka, kurā adresē ir jūsu sistēma", "Then another comment says at which address your system is");
-        journey.apply().await;
+        let _flow = journey.apply().await;
         house.ready(TOWN, "majaslapa").await;
         let report = journey.report_back(&number);
         assert!(report.contains(&format!("`liepaja/majaslapa` ir gatava: <http://{HOST}")), "{report}");
@@ -91,6 +92,7 @@ struct Journey<'a> {
     house: &'a House,
     forge: Forge,
     clerk: Account,
+    flux: FluxTools,
     /// The request page, and a working copy of the repository.
     site: Served,
     folder: tempfile::TempDir,
@@ -99,6 +101,7 @@ struct Journey<'a> {
 impl<'a> Journey<'a> {
     /// The repository as `docs/requests.md` has it set up, with this node's platform and catalogue, and no request yet.
     fn prepared(house: &'a House) -> Option<Self> {
+        let flux = FluxTools::ensure_or_skip("the page for municipalities").unwrap()?;
         let built = |name: &str| fs::read_to_string(Path::new("build/catalogue").join(name)).unwrap();
         let mut files = copied::files();
         files.retain(|(name, _)| !name.starts_with("platform/systems/") && !name.starts_with("municipalities/"));
@@ -133,7 +136,7 @@ impl<'a> Journey<'a> {
             .unwrap();
         assert!(made.status.success(), "{made:?}");
         let site = Served::start(&folder.path().join("site"));
-        Some(Self { house, forge, clerk, site, folder })
+        Some(Self { house, forge, clerk, flux, site, folder })
     }
 
     fn requests(&self) -> Requests<'_> {
@@ -224,23 +227,12 @@ impl<'a> Journey<'a> {
         (pull["number"].clone(), commit)
     }
 
-    /// As Flux does: the branch as it is, the platform first, then the requests as the account of `deploy/rights.yaml`.
-    async fn apply(&self) {
-        let copy = self.folder.path().join("merged");
-        fs::create_dir(&copy).unwrap();
-        let url = self.forge.forge.git_url(&self.forge.platform, REQUESTS);
-        crate::forge::git(&copy, &["clone", "--quiet", "--branch=main", &url, "."]);
-        let lab = &self.house.world.lab;
-        let apply = |what: &str, also: &[&str]| {
-            let folder = copy.join(what);
-            let args = ["apply", "--server-side", "--recursive", "--filename", folder.to_str().unwrap()];
-            lab.kubectl(args.iter().chain(also)).unwrap_or_else(|error| panic!("{what}: {error}"))
-        };
-        // The tests' own platform objects are the same, and were applied by another name.
-        apply("platform", &["--force-conflicts"]);
-        self.house.world.ready_municipality(TOWN).await;
-        let said = apply("municipalities", &["--as=system:serviceaccount:kopnams-requests:requests"]);
-        assert_eq!(said.trim(), "municipalityapp.kopnams.lv/majaslapa serverside-applied");
+    /// Flux is set up, and applies the branch as it is: the platform first, then the requests, each as its own account.
+    async fn apply(&self) -> Flow<'_> {
+        let flow = Flow::start(&self.house.world, &self.flux, &format!("{}/{REQUESTS}.git", self.forge.forge.url()));
+        let branch = self.forge.forge.must(&self.clerk.token, "GET", &format!("/repos/{REQUESTS}/branches/main"), None).unwrap();
+        flow.applied("requests", branch["commit"]["id"].as_str().unwrap()).await;
+        flow
     }
 
     /// What the `CronJob` of `deploy/report-back.yaml` does every minute, as its `ServiceAccount`; what it has told the pull request.

@@ -28,6 +28,9 @@ mod browser;
 #[path = "../chromium.rs"]
 mod chromium;
 mod clerks;
+#[path = "../cluster/flow.rs"]
+#[allow(dead_code, reason = "only a part of it is needed here")]
+mod flow;
 #[path = "../forge/copied.rs"]
 #[allow(dead_code, reason = "only a part of it is needed here")]
 mod copied;

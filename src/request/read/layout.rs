@@ -16,6 +16,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// The folder that has a layout.
 pub const FOLDER: &str = "municipalities";
+/// An empty file that may lie in it.
+const KEEPER: &str = ".gitkeep";
 
 /// Whether the layout is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -126,6 +128,9 @@ impl Check<'_> {
         for Entry { name, path, kind } in entries {
             if self.folders.is_folder(&path) {
                 self.municipality(&path, &name, kind)?;
+            } else if name == KEEPER && kind == Kind::File && self.folders.content(&path)?.is_empty() {
+                // It keeps the folder when the last request goes: git has no empty folders, and Flux takes nothing back where
+                // there is none.
             } else {
                 self.stray(&path);
             }

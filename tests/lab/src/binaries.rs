@@ -236,7 +236,7 @@ impl ForgeTools {
 }
 
 /// None where Go is missing, which is said past the test harness; an error if `CI=true`, where nothing may be left out.
-fn or_skip<T>(what: &str, ensured: Result<T>) -> Result<Option<T>> {
+pub(crate) fn or_skip<T>(what: &str, ensured: Result<T>) -> Result<Option<T>> {
     match ensured {
         Err(missing @ Error::NoGo(_)) if !ci() => {
             say(&format!("SKIPPED: {what}: {missing}"));

@@ -219,6 +219,8 @@ fn nothing_lies_beside_the_folders_of_municipalities() {
         refused(folder.path(), &format!("municipalities/{name}:1:1"), "only a folder for each municipality");
         fs::remove_file(folder.path().join("municipalities").join(name)).unwrap();
     }
+    // What keeps the folder when the last request goes, and says nothing.
+    write(folder.path(), "municipalities/.gitkeep", "");
     fine(folder.path());
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kopnams_lab::standing::{self, Health, Standing, Up};
-use kopnams_lab::{BackupTools, Binaries, Error, ForgeTools, Lab, LabOptions, Network, Node, NodeOptions, StandIn, Tools, node};
+use kopnams_lab::{BackupTools, Binaries, Error, FluxTools, ForgeTools, Lab, LabOptions, Network, Node, NodeOptions, StandIn, Tools, node};
 
 /// A Kubernetes control plane on this machine: etcd, API server and controller manager; with `--node` a node on which pods run.
 ///
@@ -23,7 +23,7 @@ const EXAMPLES: &str = "\
 Examples:
   lab up                          start a lab that stays
   eval \"$(lab up)\"                the same, and point kubectl at it
-  eval \"$(lab tools)\"             put kubectl, helm, the checking tools, restic, versitygw and gitea on the PATH
+  eval \"$(lab tools)\"             put kubectl, helm, the checking tools, restic, versitygw, gitea and Flux on the PATH
   kubectl get namespaces
   lab node --program target/debug/kopnams &     run the operator's pods, which have no node here
   lab up --name second            one more beside it
@@ -77,7 +77,7 @@ enum Action {
         #[arg(long, value_parser = name)]
         name: Option<String>,
     },
-    /// Build everything; print the line that puts kubectl, helm, the checking tools, restic, versitygw and gitea on the PATH
+    /// Build everything; print the line that puts kubectl, helm, the checking tools, restic, versitygw, gitea and Flux on the PATH
     Tools {
         /// Also what a node needs: Debian's packages and its programs
         #[arg(long)]
@@ -225,12 +225,12 @@ impl Action {
                 Ok(if well { ExitCode::SUCCESS } else { ExitCode::from(1) })
             }
             Self::Tools { node } => {
-                let (kubernetes, tools, backup, forge) =
-                    (Binaries::ensure()?, Tools::ensure()?, BackupTools::ensure()?, ForgeTools::ensure()?);
+                let (kubernetes, tools, backup) = (Binaries::ensure()?, Tools::ensure()?, BackupTools::ensure()?);
+                let (forge, flux) = (ForgeTools::ensure()?, FluxTools::ensure()?);
                 if node && Node::possible_or_skip("preparing a node")? {
                     node::prepare()?;
                 }
-                let folders = [kubernetes.folder(), tools.folder(), backup.folder(), &forge.folder()];
+                let folders = [kubernetes.folder(), tools.folder(), backup.folder(), &forge.folder(), &flux.folder()];
                 let folders = folders.map(|folder| folder.display().to_string()).join(":");
                 writeln!(out, "export PATH={}:\"$PATH\"", quoted(&folders))?;
                 Ok(ExitCode::SUCCESS)
