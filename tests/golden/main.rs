@@ -264,7 +264,7 @@ fn the_schema_of_validate_is_current() {
 #[test]
 fn plan_of_the_good_examples() {
     let review = reviewed(&["examples/platform", "examples/requests"], None);
-    let text = text::text(&Sheet::of(&review, false), &review, PIPE);
+    let text = text::text(&Sheet::of(&review, false), &review, Language::En, PIPE);
     assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
     insta::assert_snapshot!(text);
 }
@@ -275,7 +275,11 @@ fn plan_with_refusals_beside_a_live_cluster() {
     let paths = ["examples/platform", &format!("{folder}/municipality.yaml"), "examples/rejected/HostnameTaken.yaml"];
     let review = reviewed(&paths, Some(&format!("{folder}/live.yaml")));
     let sheet = Sheet::of(&review, false);
-    insta::assert_snapshot!(text::text(&sheet, &review, PIPE));
+    insta::assert_snapshot!(text::text(&sheet, &review, Language::En, PIPE));
+    insta::assert_snapshot!(
+        "plan_with_refusals_in_latvian",
+        text::text(&sheet, &review, Language::Lv, Screen { width: Some(100), colour: false })
+    );
     let mut json = serde_json::to_value(&sheet).unwrap();
     let shown = ["livanu-novads", "parauga-sarukosais-novads"];
     json["municipalities"].as_array_mut().unwrap().retain(|row| shown.contains(&row["name"].as_str().unwrap()));

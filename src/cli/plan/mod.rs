@@ -96,7 +96,7 @@ impl PlanArgs {
         let sheet = Sheet::of(&review, self.show.is_some());
         let out = match (self.output, self.show) {
             (Output::Json, _) => format!("{}\n", serde_json::to_string_pretty(&sheet)?),
-            (_, None) => text::text(&sheet, &review, Screen::stdout()),
+            (_, None) => text::text(&sheet, &review, self.spoken.language(), Screen::stdout()),
             (_, Some(Show::Objects)) => objects(&sheet, &review)?,
         };
         screen::print(&out).context("cannot write the output")?;

@@ -1,9 +1,13 @@
 //! The plan for people.
 
+use super::change::words::field;
 use super::sheet::{Allotment, AppRow, Objects, Row, Sheet, Use};
+use crate::cli::language::either;
 use crate::cli::screen::{Screen, Tone, counted, wrapped};
-use crate::cli::validate::{WITHOUT_PLATFORM, is_without_platform, line};
+use crate::cli::validate::words::{said, without_platform};
+use crate::cli::validate::{JsonFinding, is_without_platform, line};
 use crate::request::app::Grant;
+use crate::request::explain::Language;
 use crate::request::quantity::write_bytes;
 use crate::review::Review;
 use std::fmt::Write;
@@ -17,71 +21,81 @@ const INDENT: usize = 6;
 
 /// The sheet as text: what is wrong, then each municipality with apps, then a summary.
 #[must_use]
-pub fn text(sheet: &Sheet<'_>, review: &Review, screen: Screen) -> String {
+pub fn text(sheet: &Sheet<'_>, review: &Review, language: Language, screen: Screen) -> String {
     let mut out = String::new();
     for finding in &sheet.findings {
-        out.push_str(&line(finding, screen));
+        out.push_str(&line(&JsonFinding { message: &said(finding, language), ..*finding }, screen));
     }
     if !out.is_empty() {
         out.push('\n');
     }
     for row in sheet.municipalities.iter().filter(|row| !row.apps.is_empty()) {
-        municipality(&mut out, row, screen);
+        municipality(&mut out, row, language, screen);
     }
     if is_without_platform(review) {
-        let _ = writeln!(out, "{}", wrapped(WITHOUT_PLATFORM, screen.columns(), 0, 0));
+        let _ = writeln!(out, "{}", wrapped(without_platform(language), screen.columns(), 0, 0));
     }
-    summary(&mut out, sheet, screen);
+    summary(&mut out, sheet, language, screen);
     out.replace(TIE, " ")
 }
 
-fn municipality(out: &mut String, row: &Row<'_>, screen: Screen) {
-    let title = row.title.map_or_else(|| "there is no such municipality".into(), str::to_string);
+fn municipality(out: &mut String, row: &Row<'_>, language: Language, screen: Screen) {
+    let title = row.title.unwrap_or_else(|| either(language, "tādas pašvaldības nav", "there is no such municipality"));
+    let home_space = either(language, "mājas nosaukumvieta", "home namespace");
     let _ = writeln!(out, "{}  {title}", screen.paint(Tone::Strong, row.name));
     if let Some(home) = &row.home {
         let (tone, what) = match home.action {
-            "create" => (Tone::Good, format!("+ home namespace {}: {}", row.name, objects(&home.objects))),
-            "exists" => (Tone::Faint, format!("= home namespace {} exists", row.name)),
-            _ => (Tone::Bad, format!("! home namespace {} is not made: the municipality is refused or being removed", row.name)),
+            "create" => (Tone::Good, format!("+ {home_space} {}: {}", row.name, objects(&home.objects))),
+            "exists" => (Tone::Faint, format!("= {home_space} {} {}", row.name, either(language, "jau ir", "exists"))),
+            _ => {
+                let why = either(
+                    language,
+                    "netiek veidota: pašvaldība ir noraidīta vai tiek noņemta",
+                    "is not made: the municipality is refused or being removed",
+                );
+                (Tone::Bad, format!("! {home_space} {} {why}", row.name))
+            }
         };
         let _ = writeln!(out, "  {}", paint_mark(screen, tone, &wrapped(&what, screen.columns(), 2, INDENT)));
     }
     for app in &row.apps {
-        self::app(out, app, screen);
+        self::app(out, app, language, screen);
     }
     if let Some(allotment) = &row.allotment {
-        used(out, allotment, screen);
+        used(out, allotment, language, screen);
     }
     out.push('\n');
 }
 
-fn app(out: &mut String, app: &AppRow<'_>, screen: Screen) {
+fn app(out: &mut String, app: &AppRow<'_>, language: Language, screen: Screen) {
     let (mark, tone) = match app.action {
         "create" => ('+', Tone::Good),
         "change" => ('~', Tone::Change),
         "refuse" => ('!', Tone::Bad),
         _ => ('=', Tone::Faint),
     };
-    let chosen = app.grant.map(choices).unwrap_or_default();
-    let head = match app.action {
-        "create" => format!("{mark} {}: {chosen}", app.name),
-        "change" => format!("{mark} {}: changes to {chosen}", app.name),
-        "unchanged" => format!("{mark} {}: unchanged, {chosen}", app.name),
-        "elsewhere" => format!("{mark} {}: stays as it is, not among the files, {chosen}", app.name),
-        _ if app.grant.is_some() => format!("{mark} {}: refused, so it stays {chosen}", app.name),
-        _ => format!("{mark} {}: refused", app.name),
+    let chosen = app.grant.map(|grant| choices(grant, language)).unwrap_or_default();
+    let becomes = match app.action {
+        "create" => "",
+        "change" => either(language, "mainīsies uz ", "changes to "),
+        "unchanged" => either(language, "nemainās, ", "unchanged, "),
+        "elsewhere" => either(language, "paliek, kāda ir, failos tās nav, ", "stays as it is, not among the files, "),
+        _ if app.grant.is_some() => either(language, "noraidīta, tāpēc paliek ", "refused, so it stays "),
+        _ => either(language, "noraidīta", "refused"),
     };
+    let head = format!("{mark} {}: {becomes}{chosen}", app.name);
     let _ = writeln!(out, "  {}", paint_mark(screen, tone, &wrapped(&head, screen.columns(), 2, INDENT)));
     for change in &app.changes {
-        let text = format!("{}: {} becomes {}", change.field, change.before, change.now);
+        let becomes = either(language, "->", "becomes");
+        let text = format!("{}: {} {becomes} {}", field(&change.field, language), change.before, change.now);
         let _ = writeln!(out, "{:INDENT$}{}", "", wrapped(&text, screen.columns(), INDENT, INDENT + 2));
     }
     if !app.objects.is_empty() {
-        let text = format!("namespace {}: {}", app.namespace, objects(&app.objects));
+        let text = format!("{} {}: {}", either(language, "nosaukumvieta", "namespace"), app.namespace, objects(&app.objects));
         let _ = writeln!(out, "{:INDENT$}{}", "", wrapped(&text, screen.columns(), INDENT, INDENT + 2));
     }
     for finding in &app.because {
-        let text = format!("{}: {}", finding.reason, finding.message);
+        let text = format!("{}: {}", finding.reason, said(finding, language));
         let text = wrapped(&text, screen.columns(), INDENT, INDENT + 2);
         let text = text.replacen(finding.reason, &screen.paint(Tone::Bad, finding.reason), 1);
         let _ = writeln!(out, "{:INDENT$}{text}", "");
@@ -91,9 +105,10 @@ fn app(out: &mut String, app: &AppRow<'_>, screen: Screen) {
 }
 
 /// `website 1.0, size small, class open, www.kuldiga.example.lv`.
-fn choices(grant: &Grant) -> String {
+fn choices(grant: &Grant, language: Language) -> String {
     let host = grant.hostname.as_ref().map_or_else(String::new, |host| format!(", {host}"));
-    format!("{} {}, size {}, class {}{host}", grant.system, grant.version, grant.size.name, grant.data_class.name)
+    let (size, class) = (field("size", language), either(language, "datu klase", "class"));
+    format!("{} {}, {size} {}, {class} {}{host}", grant.system, grant.version, grant.size.name, grant.data_class.name)
 }
 
 /// `4 ResourceQuota, 1 LimitRange, …`: what is in a namespace, a number never apart from its kind.
@@ -125,20 +140,25 @@ pub fn parts(allotment: &Allotment) -> [Part; 4] {
 }
 
 /// What is used of the allotment: figures with a bar each, in two columns if they fit.
-fn used(out: &mut String, allotment: &Allotment, screen: Screen) {
+fn used(out: &mut String, allotment: &Allotment, language: Language, screen: Screen) {
+    let first = match language {
+        Language::Lv => 11,
+        Language::En => 8,
+    };
     let half = (screen.columns() - 2) / 2;
     let mut second = false;
     for (name, part, write) in parts(allotment) {
         let (full, tone) = bar(part);
-        let figures = format!("{} of {}", write(part.granted), write(part.allowed));
-        let length = 8 + usize::try_from(BAR).unwrap_or(0) + 2 + figures.chars().count();
+        let figures = format!("{} {} {}", write(part.granted), either(language, "no", "of"), write(part.allowed));
+        let length = first + usize::try_from(BAR).unwrap_or(0) + 2 + figures.chars().count();
         let two = half > 40 && length < half;
         if !second {
             out.push_str("  ");
         }
         let empty = BAR.saturating_sub(full);
         let filled = screen.paint(tone, &"#".repeat(usize::try_from(full).unwrap_or(0)));
-        let _ = write!(out, "{name:<8}{filled}{}  {figures}", ".".repeat(usize::try_from(empty).unwrap_or(0)));
+        let name = field(name, language);
+        let _ = write!(out, "{name:<first$}{filled}{}  {figures}", ".".repeat(usize::try_from(empty).unwrap_or(0)));
         second = two && !second;
         if second {
             out.push_str(&" ".repeat(half - length));
@@ -182,8 +202,13 @@ pub fn cores(millis: u64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_string()
 }
 
-fn summary(out: &mut String, sheet: &Sheet<'_>, screen: Screen) {
+fn summary(out: &mut String, sheet: &Sheet<'_>, language: Language, screen: Screen) {
     let s = &sheet.summary;
+    let tone = if s.refuse > 0 || s.findings > 0 { Tone::Bad } else { Tone::Good };
+    if language == Language::Lv {
+        summary_lv(out, sheet, tone, screen);
+        return;
+    }
     let quiet = sheet.municipalities.iter().filter(|row| row.apps.is_empty()).count();
     if quiet > 0 {
         let _ = writeln!(out, "{}", counted(quiet, "municipality has no requests", "municipalities have no requests"));
@@ -193,11 +218,27 @@ fn summary(out: &mut String, sheet: &Sheet<'_>, screen: Screen) {
     let homes = counted(s.homes, "home", "homes");
     let objects = counted(s.objects, "object", "objects");
     let text = wrapped(&format!("{apps}; {homes} to create; {objects} to write"), screen.columns(), 0, 2);
-    let tone = if s.refuse > 0 || s.findings > 0 { Tone::Bad } else { Tone::Good };
     let _ = writeln!(out, "{}", screen.paint(tone, &text));
     if s.findings > 0 {
         let text = format!("{} above must be mended", counted(s.findings, "finding", "findings"));
         let _ = writeln!(out, "{}", screen.paint(Tone::Bad, &text));
+    }
+}
+
+/// With numbers behind, no noun has to agree with them.
+fn summary_lv(out: &mut String, sheet: &Sheet<'_>, tone: Tone, screen: Screen) {
+    let s = &sheet.summary;
+    let quiet = sheet.municipalities.iter().filter(|row| row.apps.is_empty()).count();
+    if quiet > 0 {
+        let _ = writeln!(out, "pašvaldības bez pieprasījumiem: {quiet}");
+    }
+    let elsewhere = if s.elsewhere == 0 { String::new() } else { format!(", nav failos: {}", s.elsewhere) };
+    let apps =
+        format!("lietotnes: izveidos: {}, mainīs: {}, nemainīs: {}, noraidīs: {}{elsewhere}", s.create, s.change, s.unchanged, s.refuse);
+    let text = format!("{apps}; mājas nosaukumvietas: izveidos: {}; objekti: ierakstīs: {}", s.homes, s.objects);
+    let _ = writeln!(out, "{}", screen.paint(tone, &wrapped(&text, screen.columns(), 0, 2)));
+    if s.findings > 0 {
+        let _ = writeln!(out, "{}", screen.paint(Tone::Bad, &format!("augstāk nosauktais jālabo: {}", s.findings)));
     }
 }
 
