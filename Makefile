@@ -39,9 +39,8 @@ test: ## all tests; the first time Kubernetes, the node's programs and the image
 	@echo "== Running the tests; most start a control plane of their own"
 	@$(CARGO) test --locked --workspace --all-features
 
-soak: ## fuzz reading, and a hundredth of it validation and plan (FUZZ_RUNS=1000000); kill the operator, the runner and the S3 server at random moments, again and again (ROUNDS=10, about 3 minutes each); decide 10,000 generated requests
-	@FUZZ_KEEP=1 FUZZ_RUNS=$(FUZZ_RUNS) FUZZ_SEED=$$RANDOM fuzz/run read git
-	@FUZZ_KEEP=1 FUZZ_RUNS=$$(($(FUZZ_RUNS) / 100)) FUZZ_SEED=$$RANDOM fuzz/run validate plan
+soak: ## fuzz reading, trees, validation and plan (FUZZ_RUNS=1000000, some hours); kill the operator, the runner and the S3 server at random moments, again and again (ROUNDS=10, about 3 minutes each); decide 10,000 generated requests
+	@FUZZ_KEEP=1 FUZZ_RUNS=$(FUZZ_RUNS) FUZZ_SEED=$$RANDOM fuzz/run
 	@$(LAB) tools >/dev/null
 	@$(CARGO) test --locked --test cluster --test runner --no-run
 	@echo "== The runner and the S3 server, killed $(KILLS) times"
