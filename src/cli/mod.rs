@@ -88,9 +88,34 @@ impl Cli {
         match result {
             Ok(code) => ExitCode::from(code),
             Err(error) => {
-                eprintln!("kopnams: {error:#}");
+                eprintln!("kopnams: {}", told(&error));
                 ExitCode::from(TROUBLE)
             }
         }
+    }
+}
+
+/// An error with what caused it, each once: some name their cause in their own words already.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if !text.contains(&cause) {
+            text.push_str(if text.is_empty() { "" } else { ": " });
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::Context;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause: anyhow::Result<()> = Err(anyhow::anyhow!("no such file"));
+        let error = cause.context("cannot read a.yaml: no such file").context("nothing was done").unwrap_err();
+        assert_eq!(told(&error), "nothing was done: cannot read a.yaml: no such file");
     }
 }
