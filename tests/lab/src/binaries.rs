@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Doing, Error, Result};
-use crate::go_build::{Program, Recipe, required};
+use crate::go_build::{Program, Recipe, number, required};
 use crate::node::ci;
 use crate::places::set;
 use crate::report::say;
@@ -296,8 +296,7 @@ fn tools() -> Result<Recipe> {
 }
 
 fn backup() -> Result<Recipe> {
-    let go_mod = BACKUP.first().map_or("", |(_, go_mod)| go_mod);
-    let version = |module| required(go_mod, module).map(|version| version.trim_start_matches('v'));
+    let version = |module| number(BACKUP, module);
     // restic tells its version from its own source; versitygw must be told.
     let gateway = format!("-s -w -X main.Version={}", version("github.com/versity/versitygw")?);
     let program = |name, package, link_flags| Program { name, files: BACKUP, package, link_flags, copies: &[] };
@@ -317,8 +316,7 @@ fn backup() -> Result<Recipe> {
 }
 
 fn forge() -> Result<Recipe> {
-    let go_mod = FORGE.first().map_or("", |(_, go_mod)| go_mod);
-    let version = |module| required(go_mod, module).map(|version| version.trim_start_matches('v'));
+    let version = |module| number(FORGE, module);
     let gitea = version("gitea.dev")?;
     let program = |name, package, version_at: &str, version: &str, copies| Program {
         name,

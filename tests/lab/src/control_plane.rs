@@ -1,7 +1,7 @@
 //! The control plane: etcd, API server and controller manager, started together and waited for.
 
 use std::fs::{self, Permissions};
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
@@ -14,7 +14,7 @@ use crate::guard::{Afterwards, Guard};
 use crate::kubeconfig;
 use crate::node::{Begun, Ground, Node, NodeRun, OUTSIDE, PODS, identities};
 use crate::options::{LabOptions, Token, random_token};
-use crate::places::write;
+use crate::places::{free, write};
 use crate::probe::Probe;
 use crate::process::{Component, Lifetime};
 
@@ -81,7 +81,7 @@ impl ControlPlane {
         let node = ground.map(|ground| Begun::begin(ground, folder, lifetime, &mut guard)).transpose()?;
         let setting = Setting::write(folder, binaries, options, lifetime)?;
         let etcd = setting.etcd(&mut guard)?;
-        let port = free_port(setting.address)?;
+        let port = free(setting.address)?.port();
         let api_server = setting.api_server(port, &mut guard)?;
         let mut plane = Self { node: None, scheduler: None, controller_manager: None, api_server, etcd, guard, setting, port };
         let deadline = Instant::now() + PATIENCE;
@@ -158,7 +158,7 @@ impl ControlPlane {
                 if ports_left == 0 || !self.api_server.last_lines().contains("address already in use") {
                     return self.api_server.check();
                 }
-                self.port = free_port(self.setting.address)?;
+                self.port = free(self.setting.address)?.port();
                 self.api_server = self.setting.api_server(self.port, &mut self.guard)?;
             }
             match self.setting.probe.ask(self.port, "/livez") {
@@ -366,10 +366,4 @@ fn not_ready(what: &str, last: String, component: &Component) -> Error {
         name: component.name().to_owned(),
         log: component.last_lines(),
     }
-}
-
-/// A port that was free a moment ago.
-fn free_port(address: Ipv4Addr) -> Result<u16> {
-    let listener = TcpListener::bind((address, 0)).doing(|| "find a free port".to_owned())?;
-    Ok(listener.local_addr().doing(|| "find a free port".to_owned())?.port())
 }

@@ -4,14 +4,14 @@
 //! `ServiceAccount`'s: here they are the lab's admin, and impersonate as they are told to.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use crate::binaries::or_skip;
 use crate::error::{Doing, Result};
-use crate::go_build::{Program, Recipe, required};
-use crate::guard::{Afterwards, Guard};
-use crate::places::{make, switched_on};
+use crate::go_build::{Program, Recipe, number};
+use crate::guard::Guard;
+use crate::places::{free, make};
 use crate::process::{Component, Lifetime};
 
 // One module with both, so that their versions agree.
@@ -50,11 +50,9 @@ impl FluxTools {
 }
 
 fn recipe() -> Result<Recipe> {
-    let go_mod = FILES.first().map_or("", |(_, go_mod)| go_mod);
-    let version = |module| required(go_mod, module).map(|version| version.trim_start_matches('v'));
     let program = |name, package, copies| Program { name, files: FILES, package, link_flags: "-s -w".to_owned(), copies };
     Ok(Recipe {
-        what: format!("Flux's source-controller {} and kustomize-controller {}", version(SOURCE)?, version(KUSTOMIZE)?),
+        what: format!("Flux's source-controller {} and kustomize-controller {}", number(FILES, SOURCE)?, number(FILES, KUSTOMIZE)?),
         takes: "about 4 minutes on 2 cores",
         kind: "flux",
         programs: vec![
@@ -78,16 +76,12 @@ impl Flux {
     /// Starts both controllers as the user of a kubeconfig, on free ports of this machine alone. The cluster has to know
     /// [`FluxTools::definitions`] already.
     pub fn start(tools: &FluxTools, kubeconfig: &Path) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("kopnams-flux-").tempdir().doing(|| "make a folder for Flux".to_owned())?.keep();
-        let afterwards = if switched_on("KEEP_LAB") { Afterwards::Keep } else { Afterwards::Remove };
-        let mut guard = Guard::post(&folder, afterwards)?;
+        let (folder, mut guard) = Guard::over_new("kopnams-flux-", "Flux")?;
         // The one place in which controllers look that are told of no other: they have no option for it.
         make(&folder.join(".kube"))?;
         fs::copy(kubeconfig, folder.join(".kube/config")).doing(|| format!("copy {}", kubeconfig.display()))?;
         make(&folder.join("artifacts"))?;
-        let files = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.local_addr())
-            .doing(|| "find a free port".to_owned())?;
+        let files = free(Ipv4Addr::LOCALHOST)?;
         let common = ["--metrics-addr=0", "--health-addr=0", "--log-level=info", "--log-encoding=console"].map(str::to_owned);
         let storage = [
             format!("--storage-path={}", folder.join("artifacts").display()),

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 
 use crate::binaries::ForgeTools;
 use crate::error::{Doing, Error, Result};
-use crate::guard::{Afterwards, Guard};
-use crate::places::{make, switched_on, write};
+use crate::guard::Guard;
+use crate::places::{free, make, write};
 use crate::process::{Component, Lifetime, run};
 
 /// How long Gitea may take to make its database and answer, on a machine that builds something else meanwhile.
@@ -79,12 +79,8 @@ impl Answer {
 impl Forge {
     /// Starts a forge on a free port of this machine, with one admin.
     pub fn start(tools: &ForgeTools) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("kopnams-forge-").tempdir().doing(|| "make a folder for the forge".to_owned())?.keep();
-        let afterwards = if switched_on("KEEP_LAB") { Afterwards::Keep } else { Afterwards::Remove };
-        let mut guard = Guard::post(&folder, afterwards)?;
-        let listens = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .and_then(|listener| listener.local_addr())
-            .doing(|| "find a free port".to_owned())?;
+        let (folder, mut guard) = Guard::over_new("kopnams-forge-", "the forge")?;
+        let listens = free(Ipv4Addr::LOCALHOST)?;
         write(&config(&folder), settings(tools, &folder, listens)?)?;
         let own = folder.join("custom/templates/custom");
         make(&own)?;

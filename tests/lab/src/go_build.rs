@@ -1,7 +1,7 @@
 //! Building programs from Go modules, once, into the cache.
 
 use std::fmt::Write as _;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Doing, Error, Result};
 use crate::guard::{Afterwards, Guard};
-use crate::places::{cache, make, write};
+use crate::places::{cache, make, turn, write};
 use crate::process::{kill_group, last_lines, run};
 use crate::report::{Report, say};
 
@@ -55,6 +55,11 @@ pub(crate) fn required<'a>(go_mod: &'a str, module: &str) -> Result<&'a str> {
         .ok_or_else(|| Error::Invalid(format!("the lab's go.mod does not require {module}")))
 }
 
+/// That of a module's files, without the letter before it.
+pub(crate) fn number<'a>(files: &[(&str, &'a str)], module: &str) -> Result<&'a str> {
+    required(files.first().map_or("", |(_, go_mod)| go_mod), module).map(|version| version.trim_start_matches('v'))
+}
+
 impl Recipe {
     /// The folder with the built programs in its `bin/`; builds them if they are not there.
     pub(crate) fn ensure(&self) -> Result<PathBuf> {
@@ -65,7 +70,7 @@ impl Recipe {
         if finished.is_dir() {
             return Ok(finished);
         }
-        let _lock = self.lock(&builds.join(format!(".{key}.lock")))?;
+        let _turn = turn(&builds.join(format!(".{key}.lock")), &format!("building {}", self.what))?;
         if !finished.is_dir() {
             self.build(&builds.join(format!(".{key}.building")), &finished)?;
         }
@@ -96,24 +101,6 @@ impl Recipe {
             let _ = write!(key, "{byte:02x}");
         }
         key
-    }
-
-    /// One build at a time, also between processes. The lock ends with the file.
-    fn lock(&self, path: &Path) -> Result<File> {
-        let file = File::create(path).doing(|| format!("open {}", path.display()))?;
-        let mut report = Report::new();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => {
-                    report.say(|so_far| format!("another process is building {}: waiting, {so_far} so far", self.what));
-                    sleep(Duration::from_millis(200));
-                }
-                Err(TryLockError::Error(source)) => {
-                    return Err(source).doing(|| format!("lock {}", path.display()));
-                }
-            }
-        }
     }
 
     fn build(&self, building: &Path, finished: &Path) -> Result<()> {

@@ -6,11 +6,12 @@
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use crate::error::{Doing, Result};
 use crate::node::CLEAN;
+use crate::places::switched_on;
 
 const SCRIPT: &str = r#"
 folder=$1 keep=$2 pids= node=
@@ -55,6 +56,14 @@ impl Guard {
     /// Posts a guard over a folder.
     pub(crate) fn post(folder: &Path, afterwards: Afterwards) -> Result<Self> {
         Self::post_holding(folder, afterwards, Stdio::null())
+    }
+
+    /// Makes a folder for something and posts a guard over it, which removes it afterwards unless `KEEP_LAB` says otherwise.
+    pub(crate) fn over_new(prefix: &str, what: &str) -> Result<(PathBuf, Self)> {
+        let folder = tempfile::Builder::new().prefix(prefix).tempdir().doing(|| format!("make a folder for {what}"))?.keep();
+        let afterwards = if switched_on("KEEP_LAB") { Afterwards::Keep } else { Afterwards::Remove };
+        let guard = Self::post(&folder, afterwards)?;
+        Ok((folder, guard))
     }
 
     /// Posts a guard that keeps a file open as long as it is on duty, such as a lock.

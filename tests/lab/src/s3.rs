@@ -3,15 +3,15 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::binaries::BackupTools;
 use crate::error::{Doing, Error, Result};
-use crate::guard::{Afterwards, Guard};
-use crate::places::{make, switched_on};
+use crate::guard::Guard;
+use crate::places::{free, make};
 use crate::process::{Component, Lifetime};
 
 /// How long it may take to answer.
@@ -38,11 +38,8 @@ impl S3 {
 
     /// Starts a server on a free port of an address, such as one that a lab's pods can reach.
     pub fn start_at(tools: &BackupTools, address: IpAddr) -> Result<Self> {
-        let folder =
-            tempfile::Builder::new().prefix("kopnams-s3-").tempdir().doing(|| "make a folder for the S3 server".to_owned())?.keep();
-        let afterwards = if switched_on("KEEP_LAB") { Afterwards::Keep } else { Afterwards::Remove };
-        let guard = Guard::post(&folder, afterwards)?;
-        let listens = TcpListener::bind((address, 0)).and_then(|listener| listener.local_addr()).doing(|| "find a free port".to_owned())?;
+        let (folder, guard) = Guard::over_new("kopnams-s3-", "the S3 server")?;
+        let listens = free(address)?;
         for part in ["data", "versions", "users"] {
             make(&folder.join(part))?;
         }

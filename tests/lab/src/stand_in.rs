@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -22,6 +22,7 @@ use crate::binaries::Binaries;
 use crate::error::{Doing, Error, Result};
 use crate::guard::{Afterwards, Guard};
 use crate::kubeconfig;
+use crate::places::free;
 use crate::process::{kill_group, run};
 
 /// How often the pods are looked at.
@@ -173,8 +174,7 @@ impl Node {
         let file = self.folder.join(format!("{name}.kubeconfig"));
         kubeconfig::write_for_token(&file, &self.server, &self.ca_pem, &account, token.trim())?;
         // Several pods share this machine, so each listens on a port of its own.
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-        let listens = free.doing(|| "find a free port".to_owned())?;
+        let listens = free(Ipv4Addr::LOCALHOST)?;
         let container = &pod["spec"]["containers"][0];
         let args = container["args"].as_array().into_iter().flatten().map(text);
         let args = args.map(|arg| if arg.starts_with("--listen=") { format!("--listen={listens}") } else { arg.to_owned() });

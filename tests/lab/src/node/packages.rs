@@ -1,13 +1,12 @@
 //! What the node takes from Debian: installed when root and missing.
 
-use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::network::Network;
 use crate::error::{Doing, Error, Result};
-use crate::places::{cache, make};
+use crate::places::{cache, make, turn};
 use crate::report::Report;
 
 /// A file that shows that a package is there, and the package.
@@ -38,7 +37,10 @@ pub fn install(wanted: &[(&str, &str)]) -> Result<()> {
     if missing().is_empty() {
         return Ok(());
     }
-    let _turn = turn()?;
+    // Apt does not wait for the lock of its lists.
+    let folder = cache()?;
+    make(&folder)?;
+    let _turn = turn(&folder.join(".packages.lock"), "installing Debian packages")?;
     let missing = missing();
     if missing.is_empty() {
         return Ok(());
@@ -50,16 +52,6 @@ pub fn install(wanted: &[(&str, &str)]) -> Result<()> {
     apt(&["update"], &format!("reading Debian's list of packages, to install {what}"))?;
     let install = ["install", "--yes", "--no-install-recommends"];
     apt(&[&install[..], &missing[..]].concat(), &format!("installing the Debian packages {what}"))
-}
-
-/// Whose turn it is, until the file is let go, also between processes: apt does not wait for the lock of its lists.
-fn turn() -> Result<File> {
-    let folder = cache()?;
-    make(&folder)?;
-    let path = folder.join(".packages.lock");
-    let lock = File::create(&path).doing(|| format!("open {}", path.display()))?;
-    lock.lock().doing(|| format!("lock {}", path.display()))?;
-    Ok(lock)
 }
 
 /// Debian 12 has its commands in both `/sbin` and `/usr/sbin`, others in one.
@@ -87,21 +79,5 @@ fn apt(args: &[&str], what: &str) -> Result<()> {
                 return Err(Error::Command { command: format!("apt-get {}", args.join(" ")), status, stderr });
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::mpsc;
-
-    #[test]
-    fn two_that_install_take_turns() {
-        let first = turn().unwrap();
-        let (tell, told) = mpsc::channel();
-        std::thread::spawn(move || tell.send(turn().is_ok()));
-        assert!(told.recv_timeout(Duration::from_millis(300)).is_err(), "it does not wait");
-        drop(first);
-        assert!(told.recv_timeout(Duration::from_mins(1)).unwrap());
     }
 }
