@@ -48,7 +48,7 @@ pub fn drift(tree: &Tree, live: &Tree, definitions: &Definitions) -> BTreeMap<Wh
     for document in &live.documents {
         let Some(whose) = whose(document) else { continue };
         let wanted = files.remove(&whose);
-        let leaves = document.value.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null());
+        let leaves = document.is_leaving();
         let drift = match wanted {
             // It goes, as the files want it; or nobody can say what they want.
             None if leaves => None,

@@ -135,7 +135,7 @@ pub fn gather_checked<'a>(tree: &'a Tree, checked: Vec<Checked>, live: Option<&'
 impl<'a> Gathered<'a> {
     fn enter(&mut self, document: &'a Document, object: Object) {
         let id = id(document);
-        let terminating = document.value.pointer("/metadata/deletionTimestamp").is_some_and(|v| !v.is_null());
+        let terminating = document.is_leaving();
         let mut held = Held { object, document, created: None, terminating, live: false };
         match self.objects.get(&id) {
             Some(known) if !known.live && known.document.layer == document.layer => {
@@ -196,7 +196,7 @@ impl<'a> Gathered<'a> {
                     }
                     match checker.check(document) {
                         Ok(object) => {
-                            let terminating = document.value.pointer("/metadata/deletionTimestamp").is_some_and(|v| !v.is_null());
+                            let terminating = document.is_leaving();
                             self.objects.insert(id(document), Held { object, document, created, terminating, live: true });
                         }
                         Err(found) => {

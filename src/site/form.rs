@@ -49,7 +49,13 @@ pub struct Field<'a> {
     pub depends: bool,
 }
 
-impl Field<'_> {
+impl<'a> Field<'a> {
+    /// A field with what is to be known of it.
+    #[must_use]
+    pub fn new(path: &str, title: &'a str, hint: Markup, required: bool) -> Self {
+        Self { path: path.into(), title, hint: Some(hint), required, depends: false }
+    }
+
     /// The id of its element: the pointer in letters that any id and any selector may have, each pointer its own.
     #[must_use]
     pub fn id(&self) -> String {
@@ -120,7 +126,7 @@ fn field(schema: &Value, path: &str, name: &str, language: Language, required: b
     let texts = Texts::of(schema, language);
     let kind = kind(schema, depth);
     let hint = hint(schema, texts, name, kind, language);
-    let field = Field { path: path.to_string(), title: texts.title(name), hint: Some(hint), required, depends: false };
+    let field = Field::new(path, texts.title(name), hint, required);
     let placeholder = schema.get("default").filter(|value| is_plain(value)).map(shown).filter(|text| !text.is_empty());
     let word = word(kind);
     match kind {

@@ -10,6 +10,7 @@ mod form;
 mod index;
 mod page;
 mod pattern;
+mod request;
 mod rules;
 mod sample;
 pub mod schema;

@@ -204,41 +204,38 @@ pub fn cores(millis: u64) -> String {
 
 fn summary(out: &mut String, sheet: &Sheet<'_>, language: Language, screen: Screen) {
     let s = &sheet.summary;
+    let quiet = sheet.municipalities.iter().filter(|row| row.apps.is_empty()).count();
+    // In Latvian numbers stand behind, so that no noun has to agree with them.
+    let (without, all, mend) = match language {
+        Language::Lv => {
+            let elsewhere = if s.elsewhere == 0 { String::new() } else { format!(", nav failos: {}", s.elsewhere) };
+            let apps =
+                format!("izveidos: {}, mainīs: {}, nemainīs: {}, noraidīs: {}{elsewhere}", s.create, s.change, s.unchanged, s.refuse);
+            (
+                format!("pašvaldības bez pieprasījumiem: {quiet}"),
+                format!("lietotnes: {apps}; mājas nosaukumvietas: izveidos: {}; objekti: ierakstīs: {}", s.homes, s.objects),
+                format!("augstāk nosauktais jālabo: {}", s.findings),
+            )
+        }
+        Language::En => {
+            let elsewhere = if s.elsewhere == 0 { String::new() } else { format!(", {} not among the files", s.elsewhere) };
+            let apps =
+                format!("{} to create, {} to change, {} unchanged, {} refused{elsewhere}", s.create, s.change, s.unchanged, s.refuse);
+            let (homes, objects) = (counted(s.homes, "home", "homes"), counted(s.objects, "object", "objects"));
+            (
+                counted(quiet, "municipality has no requests", "municipalities have no requests"),
+                format!("apps: {apps}; {homes} to create; {objects} to write"),
+                format!("{} above must be mended", counted(s.findings, "finding", "findings")),
+            )
+        }
+    };
+    if quiet > 0 {
+        let _ = writeln!(out, "{without}");
+    }
     let tone = if s.refuse > 0 || s.findings > 0 { Tone::Bad } else { Tone::Good };
-    if language == Language::Lv {
-        summary_lv(out, sheet, tone, screen);
-        return;
-    }
-    let quiet = sheet.municipalities.iter().filter(|row| row.apps.is_empty()).count();
-    if quiet > 0 {
-        let _ = writeln!(out, "{}", counted(quiet, "municipality has no requests", "municipalities have no requests"));
-    }
-    let elsewhere = if s.elsewhere == 0 { String::new() } else { format!(", {} not among the files", s.elsewhere) };
-    let apps = format!("apps: {} to create, {} to change, {} unchanged, {} refused{elsewhere}", s.create, s.change, s.unchanged, s.refuse);
-    let homes = counted(s.homes, "home", "homes");
-    let objects = counted(s.objects, "object", "objects");
-    let text = wrapped(&format!("{apps}; {homes} to create; {objects} to write"), screen.columns(), 0, 2);
-    let _ = writeln!(out, "{}", screen.paint(tone, &text));
+    let _ = writeln!(out, "{}", screen.paint(tone, &wrapped(&all, screen.columns(), 0, 2)));
     if s.findings > 0 {
-        let text = format!("{} above must be mended", counted(s.findings, "finding", "findings"));
-        let _ = writeln!(out, "{}", screen.paint(Tone::Bad, &text));
-    }
-}
-
-/// With numbers behind, no noun has to agree with them.
-fn summary_lv(out: &mut String, sheet: &Sheet<'_>, tone: Tone, screen: Screen) {
-    let s = &sheet.summary;
-    let quiet = sheet.municipalities.iter().filter(|row| row.apps.is_empty()).count();
-    if quiet > 0 {
-        let _ = writeln!(out, "pašvaldības bez pieprasījumiem: {quiet}");
-    }
-    let elsewhere = if s.elsewhere == 0 { String::new() } else { format!(", nav failos: {}", s.elsewhere) };
-    let apps =
-        format!("lietotnes: izveidos: {}, mainīs: {}, nemainīs: {}, noraidīs: {}{elsewhere}", s.create, s.change, s.unchanged, s.refuse);
-    let text = format!("{apps}; mājas nosaukumvietas: izveidos: {}; objekti: ierakstīs: {}", s.homes, s.objects);
-    let _ = writeln!(out, "{}", screen.paint(tone, &wrapped(&text, screen.columns(), 0, 2)));
-    if s.findings > 0 {
-        let _ = writeln!(out, "{}", screen.paint(Tone::Bad, &format!("augstāk nosauktais jālabo: {}", s.findings)));
+        let _ = writeln!(out, "{}", screen.paint(Tone::Bad, &mend));
     }
 }
 

@@ -342,6 +342,12 @@ impl Document {
         &self.named.namespace
     }
 
+    /// Whether the cluster is removing it.
+    #[must_use]
+    pub fn is_leaving(&self) -> bool {
+        self.value.pointer("/metadata/deletionTimestamp").is_some_and(|at| !at.is_null())
+    }
+
     /// Forgets what a request holds, once what it asks for is in its checked form: there may be ten thousand of them.
     pub fn let_go_of_request(&mut self) {
         if self.is_request() {

@@ -3,6 +3,7 @@
 use super::sheet::{AppRow, Row, Sheet};
 use super::words;
 use crate::cli::language::either;
+use crate::cli::plan::choices::Change as Choice;
 use crate::cli::plan::sheet::Allotment;
 use crate::cli::plan::text::{parts, share};
 use crate::cli::screen::{Screen, Tone, wrapped};
@@ -45,10 +46,7 @@ pub fn text(sheet: &Sheet<'_>, language: Language, screen: Screen) -> String {
         for row in drift {
             let words: String = words::drifted(row, language).replace('`', "").chars().map(printable).collect();
             let _ = writeln!(out, "  {} {}", screen.paint(Tone::Change, "≠"), wrapped(&words, screen.columns(), 4, 4));
-            for change in &row.changes {
-                let text = format!("{}: {} -> {}", words::field(&change.field, language), change.before, change.now);
-                let _ = writeln!(out, "{:INDENT$}{}", "", wrapped(&text, screen.columns(), INDENT, INDENT + 2));
-            }
+            changed(&mut out, &row.changes, language, screen);
         }
         out.push('\n');
     }
@@ -95,12 +93,8 @@ fn app(out: &mut String, app: &AppRow<'_>, language: Language, screen: Screen) {
         let _ = write!(head, ": {} {}, {size} {}, {class} {}{host}", grant.system, grant.version, grant.size.name, grant.data_class.name);
     }
     let _ = writeln!(out, "  {} {}", screen.paint(tone, mark), wrapped(&head, screen.columns(), 4, INDENT));
-    let mut more = |text: &str| {
-        let _ = writeln!(out, "{:INDENT$}{}", "", wrapped(text, screen.columns(), INDENT, INDENT + 2));
-    };
-    for change in &app.changes {
-        more(&format!("{}: {} -> {}", words::field(&change.field, language), change.before, change.now));
-    }
+    changed(out, &app.changes, language, screen);
+    let mut more = |text: &str| indented(out, text, screen);
     for requirement in &app.requires {
         more(&format!("{} {requirement}", either(language, "datu klase prasa", "the data class requires")));
     }
@@ -113,6 +107,17 @@ fn app(out: &mut String, app: &AppRow<'_>, language: Language, screen: Screen) {
         let counts: Vec<String> = counts.iter().filter(|(number, _)| *number > 0).map(|(number, mark)| format!("{mark}{number}")).collect();
         more(&format!("{} {}: {}", either(language, "objekti nosaukumvietā", "objects in the namespace"), app.namespace, counts.join(" ")));
     }
+}
+
+fn changed(out: &mut String, changes: &[Choice], language: Language, screen: Screen) {
+    for change in changes {
+        indented(out, &format!("{}: {} -> {}", words::field(&change.field, language), change.before, change.now), screen);
+    }
+}
+
+/// A line in the second column.
+fn indented(out: &mut String, text: &str, screen: Screen) {
+    let _ = writeln!(out, "{:INDENT$}{}", "", wrapped(text, screen.columns(), INDENT, INDENT + 2));
 }
 
 fn bars(out: &mut String, before: Option<&Allotment>, after: &Allotment, language: Language) {
